@@ -12,13 +12,13 @@ import { newestBackup, sealBackup } from "../store/sqlite/index.ts";
 import type { DaemonLog } from "./log.ts";
 
 /** How long the first backup waits after the start, in ms: a daemon that has just started has more urgent work. */
-const SOON_MS = 2000;
+const FIRST_DELAY_MS = 2000;
 /** How long to wait after a failed backup, in ms. Most likely the disk was full. */
-const AGAIN_MS = 60_000;
+const RETRY_MS = 60_000;
 /** Ends the name of an unfinished copy. */
 const DRAFT = ".part";
 /** The longest delay of a timer, in ms. A timer holds 31 bits; with a longer delay it would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Copies of the store in `backups/`: one before a migration, one soon after the start if the newest is older than
@@ -32,7 +32,7 @@ export class Backups {
   readonly #log: DaemonLog;
   readonly #fault: Fault;
   #db: Database | null = null;
-  #copied = -1;
+  #copiedChanges = -1;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
@@ -45,10 +45,11 @@ export class Backups {
 
   /** Makes a plain copy: nothing has opened the database yet. */
   beforeMigration(from: number): void {
-    const file = this.#name(`before-migration-from-${from}`);
+    const file = this.#newPath(`before-migration-from-${from}`);
     // SQLite finds a WAL by its database's name. A WAL without its database has no effect, so it is copied first.
-    if (existsSync(`${this.#paths.database}-wal`)) copyWhole(`${this.#paths.database}-wal`, `${file}-wal`);
-    copyWhole(this.#paths.database, file);
+    if (existsSync(`${this.#paths.database}-wal`))
+      copyAtomically(`${this.#paths.database}-wal`, `${file}-wal`);
+    copyAtomically(this.#paths.database, file);
   }
 
   start(db: Database): void {
@@ -63,9 +64,9 @@ export class Backups {
     if (every === 0 || !this.#db) return;
     const newest = newestBackup(this.#paths.backups);
     const age = newest ? Math.max(0, systemClock.now() - statSync(newest).mtimeMs) : every;
-    const isDone = this.#copied === changesOf(this.#db);
-    const wait = isDone ? every : Math.max(every - age, Math.min(SOON_MS, every));
-    this.#wake(wait);
+    const isUnchanged = this.#copiedChanges === changesOf(this.#db);
+    const delay = isUnchanged ? every : Math.max(every - age, Math.min(FIRST_DELAY_MS, every));
+    this.#wake(delay);
   }
 
   async stop(): Promise<void> {
@@ -75,60 +76,60 @@ export class Backups {
   }
 
   #run(): void {
-    void this.#inTurn(() => this.#backup())
+    void this.#enqueue(() => this.#backup())
       .then(() => this.arm())
       .catch((error) => {
         this.#log.warn({ error: String(error) }, "a backup failed");
-        this.#wake(Math.min(AGAIN_MS, this.#settings.backupEveryMs));
+        this.#wake(Math.min(RETRY_MS, this.#settings.backupEveryMs));
       });
   }
 
   #wake(ms: number): void {
     if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#run(), Math.min(ms, LONGEST_TIMER_MS));
+    this.#timer = setTimeout(() => this.#run(), Math.min(ms, MAX_TIMER_MS));
     this.#timer.unref();
   }
 
-  /** Makes a backup now and returns its path: `given`, or a new file in `backups/`, where `backup.keep` counts it. */
-  async byHand(given?: string): Promise<string> {
-    return await this.#inTurn(async () => {
+  /** Makes a backup now and returns its path: `target`, or a new file in `backups/`, where `backup.keep` counts it. */
+  async backUpNow(target?: string): Promise<string> {
+    return await this.#enqueue(async () => {
       const db = this.#db;
       if (!db)
         throw new AgentctlError("UnsupportedOperation", { reason: "the daemon is starting or stopping" });
-      const file = given ?? this.#name("by-hand");
+      const file = target ?? this.#newPath("by-hand");
       if (existsSync(file)) {
         throw new AgentctlError("InvalidParams", { field: "file", reason: `${file} is there already` });
       }
       // Next to the user's file, the draft needs a name that no other file can have.
-      const draft = given === undefined ? file + DRAFT : `${file}.${randomUUID()}`;
-      await copied(db, file, draft).catch((cause: Error) => {
+      const draft = target === undefined ? file + DRAFT : `${file}.${randomUUID()}`;
+      await writeCopy(db, file, draft).catch((cause: Error) => {
         const reason = `${file} cannot be written: ${cause.message}`;
         throw new AgentctlError("InvalidParams", { field: "file", reason }, { cause });
       });
-      if (given === undefined) this.#rotate();
+      if (target === undefined) this.#rotate();
       return file;
     });
   }
 
   /** Runs one copy after the other. */
-  #inTurn<T>(copy: () => Promise<T>): Promise<T> {
-    const made = this.#running.then(copy);
-    this.#running = made.then(
+  #enqueue<T>(copy: () => Promise<T>): Promise<T> {
+    const result = this.#running.then(copy);
+    this.#running = result.then(
       () => {},
       () => {},
     );
-    return made;
+    return result;
   }
 
   async #backup(): Promise<void> {
     const db = this.#db;
     if (!db) return;
     const changes = changesOf(db);
-    if (changes === this.#copied) return;
+    if (changes === this.#copiedChanges) return;
     this.#fault("backup:before");
-    const file = this.#name("automatic");
-    await copied(db, file, file + DRAFT);
-    this.#copied = changes;
+    const file = this.#newPath("automatic");
+    await writeCopy(db, file, file + DRAFT);
+    this.#copiedChanges = changes;
     this.#fault("backup:after");
     this.#rotate();
     this.#fault("backup:after-rotation");
@@ -138,28 +139,28 @@ export class Backups {
     const names = readdirSync(this.#paths.backups).filter((name) => isOwnName("backups", name));
     // Drafts left by a daemon that died while it copied.
     for (const name of names.filter((each) => each.includes(DRAFT))) rmSync(join(this.#paths.backups, name));
-    const kept = names
+    const newestFirst = names
       .filter((name) => name.endsWith(".db"))
       .sort(
         (a, b) =>
           statSync(join(this.#paths.backups, b)).mtimeMs - statSync(join(this.#paths.backups, a)).mtimeMs,
       );
-    for (const name of kept.slice(this.#settings.backupKeep)) {
+    for (const name of newestFirst.slice(this.#settings.backupKeep)) {
       for (const suffix of ["", "-wal"]) rmSync(join(this.#paths.backups, name + suffix), { force: true });
     }
   }
 
-  #name(why: string): string {
-    for (let at = systemClock.now(); ; at++) {
-      const stamp = new Date(at).toISOString().replace(/[:.]/g, "-");
-      const file = join(this.#paths.backups, `${stamp}-${why}.db`);
+  #newPath(label: string): string {
+    for (let time = systemClock.now(); ; time++) {
+      const stamp = new Date(time).toISOString().replace(/[:.]/g, "-");
+      const file = join(this.#paths.backups, `${stamp}-${label}.db`);
       if (!existsSync(file)) return file;
     }
   }
 }
 
 /** Writes a sound copy to `file`. If this fails, leaves nothing behind and throws. */
-async function copied(db: Database, file: string, draft: string): Promise<void> {
+async function writeCopy(db: Database, file: string, draft: string): Promise<void> {
   try {
     await db.backup(draft);
     chmodSync(draft, 0o600);
@@ -171,7 +172,7 @@ async function copied(db: Database, file: string, draft: string): Promise<void> 
   }
 }
 
-function copyWhole(from: string, to: string): void {
+function copyAtomically(from: string, to: string): void {
   copyFileSync(from, to + DRAFT);
   chmodSync(to + DRAFT, 0o600);
   renameSync(to + DRAFT, to);

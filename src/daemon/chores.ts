@@ -12,26 +12,26 @@ const FIRST_RETAIN_MS = 5000;
 const RETAIN_EVERY_MS = 3_600_000;
 
 /** Starts the daemon's periodic work. Returns its timers, which the daemon clears when it stops. */
-export function chores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
-  const guarded = (what: string, run: () => Promise<unknown>) => () => {
-    run().catch((error) => log.warn({ error: String(error) }, `${what} failed`));
+export function startChores(engine: Engine, log: DaemonLog): NodeJS.Timeout[] {
+  const guard = (activity: string, run: () => Promise<unknown>) => () => {
+    run().catch((error) => log.warn({ error: String(error) }, `${activity} failed`));
   };
   let capping = Promise.resolve();
-  const cap = guarded("capping logs", async () => {
+  const capTaskLogs = guard("capping logs", async () => {
     await capping;
     capping = capLogs(engine);
     await capping;
   });
   const { home } = engine.places;
   keepReserve(home);
-  const clean = guarded("deleting what ended long ago", () => retain(engine));
-  const capOwn = guarded("capping the daemon's log", async () => capLog(join(home, "daemon.log")));
+  const clean = guard("deleting what ended long ago", () => retain(engine));
+  const capOwnLog = guard("capping the daemon's log", async () => capLog(join(home, "daemon.log")));
   return [
-    setInterval(capOwn, OWN_LOG_EVERY_MS),
+    setInterval(capOwnLog, OWN_LOG_EVERY_MS),
     setInterval(() => engine.active.size > 0 && noteSeen(home, engine.clock), SEEN_EVERY_MS),
     setTimeout(clean, FIRST_RETAIN_MS),
     setInterval(() => keepReserve(home), RESERVE_EVERY_MS),
-    setInterval(cap, LOG_CAP_EVERY_MS),
+    setInterval(capTaskLogs, LOG_CAP_EVERY_MS),
     setInterval(clean, RETAIN_EVERY_MS),
   ];
 }

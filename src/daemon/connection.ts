@@ -7,26 +7,26 @@ import type { Call, Dispatch } from "./dispatch.ts";
 import { textOf } from "./shown/answer-text.ts";
 
 /** How many bytes may wait for a peer that does not read. Beyond that, its requests are not read. */
-const MOST_UNREAD_BYTES = 1024 * 1024;
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** How many requests of one peer are processed at once. More wait in the kernel's buffers. */
-const MOST_REQUESTS = 4096;
+const MAX_REQUESTS = 4096;
 
-/** Requests with large responses. At most `MOST_LARGE` of one peer are processed at once. */
-const LARGE: ReadonlySet<string> = new Set([
+/** Requests with large responses. At most `MAX_LARGE_REQUESTS` of one peer are processed at once. */
+const LARGE_METHODS: ReadonlySet<string> = new Set([
   "tasks/list",
   "tasks/get",
   "tasks/subscribe",
   "checkpoints/get",
   "attempt/hello",
 ]);
-const MOST_LARGE = 8;
+const MAX_LARGE_REQUESTS = 8;
 
 /** Requests after a greeting wait until the greeting is answered. */
 const GREETING = "daemon/hello";
 
 /** How often we check for a peer that has stopped sending, in ms. Only a write reveals that it is gone. */
-const LOOK_MS = 1000;
+const PEER_CHECK_MS = 1000;
 
 /** A call as received, with the id for its response. */
 interface Request extends Call {
@@ -51,41 +51,41 @@ export class Connection implements Caller, Listener {
   readonly #dispatch: Dispatch;
   readonly #splitter = new LineSplitter();
   /** Lines received while the maximum number of calls was running. The socket is not read meanwhile. */
-  #waiting: string[] = [];
+  #waitingLines: string[] = [];
   #running = 0;
-  #large = 0;
+  #runningLarge = 0;
   #isGreeting = false;
   /** The peer sent something unreadable. The rest of its input is ignored. */
-  #isOver = false;
+  #isRefused = false;
   /** The peer has stopped sending, as `nc` does at the end of its input. It is answered, then the connection ends. */
-  #heardAll = false;
-  #look: NodeJS.Timeout | null = null;
-  #drained: (() => void)[] = [];
+  #hasInputEnded = false;
+  #peerCheck: NodeJS.Timeout | null = null;
+  #drainWaiters: (() => void)[] = [];
 
   constructor(socket: Socket, dispatch: Dispatch) {
     this.#socket = socket;
     this.#dispatch = dispatch;
-    const gone = new AbortController();
-    this.signal = gone.signal;
+    const closed = new AbortController();
+    this.signal = closed.signal;
     socket.on("data", (chunk: Buffer) => {
       try {
-        this.#waiting.push(...this.#splitter.push(chunk));
+        this.#waitingLines.push(...this.#splitter.push(chunk));
       } catch (error) {
-        this.#endWith((error as Error).message);
+        this.#endWithError((error as Error).message);
       }
-      this.#takeOn();
+      this.#processLines();
     });
     socket.on("end", () => {
-      this.#heardAll = true;
+      this.#hasInputEnded = true;
       this.#endWhenAnswered();
-      this.#look = setInterval(() => this.#lookForPeer(), LOOK_MS).unref();
+      this.#peerCheck = setInterval(() => this.#probePeer(), PEER_CHECK_MS).unref();
     });
-    socket.on("drain", () => this.#relax());
+    socket.on("drain", () => this.#resumeReading());
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
-      if (this.#look) clearInterval(this.#look);
-      gone.abort();
-      for (const resume of this.#drained.splice(0)) resume();
+      if (this.#peerCheck) clearInterval(this.#peerCheck);
+      closed.abort();
+      for (const resume of this.#drainWaiters.splice(0)) resume();
     });
   }
 
@@ -96,8 +96,8 @@ export class Connection implements Caller, Listener {
 
   /** Resolves when the peer has read enough for more to be sent, or is gone. */
   async writable(): Promise<void> {
-    if (this.signal.aborted || this.#socket.writableLength < MOST_UNREAD_BYTES) return;
-    await new Promise<void>((resolve) => this.#drained.push(resolve));
+    if (this.signal.aborted || this.#socket.writableLength < MAX_UNREAD_BYTES) return;
+    await new Promise<void>((resolve) => this.#drainWaiters.push(resolve));
   }
 
   end(): void {
@@ -111,24 +111,25 @@ export class Connection implements Caller, Listener {
 
   /** Ends a connection that takes more than its share of the daemon's memory. */
   refuse(reason: string): void {
-    this.#endWith(reason);
+    this.#endWithError(reason);
   }
 
-  #takeOn(): void {
-    const lines = this.#waiting;
-    let taken = 0;
-    while (taken < lines.length && !this.#isBusy() && !this.#isOver) this.#take(lines[taken++] as string);
-    lines.splice(0, taken);
+  #processLines(): void {
+    const lines = this.#waitingLines;
+    let count = 0;
+    while (count < lines.length && !this.#isBusy() && !this.#isRefused)
+      this.#processLine(lines[count++] as string);
+    lines.splice(0, count);
     if (lines.length > 0) this.#socket.pause();
   }
 
-  #take(line: string): void {
+  #processLine(line: string): void {
     if (line.trim() === "") return;
     let message: unknown;
     try {
-      message = parsed(line);
+      message = parse(line);
     } catch (error) {
-      this.#endWith((error as Error).message);
+      this.#endWithError((error as Error).message);
       return;
     }
     const request = requestOf(message);
@@ -136,13 +137,13 @@ export class Connection implements Caller, Listener {
       this.#send({ jsonrpc: "2.0", id: idOf(message), error: request.toWire() });
       return;
     }
-    void this.#work(request);
+    void this.#handle(request);
   }
 
-  async #work(request: Request): Promise<void> {
-    const large = LARGE.has(request.method) ? 1 : 0;
+  async #handle(request: Request): Promise<void> {
+    const large = LARGE_METHODS.has(request.method) ? 1 : 0;
     this.#running++;
-    this.#large += large;
+    this.#runningLarge += large;
     this.#isGreeting = request.method === GREETING;
     if (this.#isBusy()) this.#socket.pause();
     try {
@@ -154,45 +155,45 @@ export class Connection implements Caller, Listener {
       if (request.id !== undefined) this.#send({ jsonrpc: "2.0", id: request.id, error: wire });
     } finally {
       this.#running--;
-      this.#large -= large;
-      if (request.method === GREETING) setImmediate(() => this.#greeted());
-      else this.#goOn();
+      this.#runningLarge -= large;
+      if (request.method === GREETING) setImmediate(() => this.#finishGreeting());
+      else this.#continue();
     }
   }
 
   /** Only now do we know whether the peer was still there. If it has gone, its other requests are dropped. */
-  #greeted(): void {
+  #finishGreeting(): void {
     this.#isGreeting = false;
-    if (this.#socket.destroyed) this.#waiting = [];
-    this.#goOn();
+    if (this.#socket.destroyed) this.#waitingLines = [];
+    this.#continue();
   }
 
-  #goOn(): void {
-    this.#relax();
+  #continue(): void {
+    this.#resumeReading();
     this.#endWhenAnswered();
   }
 
   #endWhenAnswered(): void {
-    const isAnswered = this.#running === 0 && this.#waiting.length === 0 && this.subscriptions === 0;
-    if (this.#heardAll && isAnswered) this.#socket.end();
+    const isAnswered = this.#running === 0 && this.#waitingLines.length === 0 && this.subscriptions === 0;
+    if (this.#hasInputEnded && isAnswered) this.#socket.end();
   }
 
   /** A fully closed peer looks like a half-closed one until we write. An empty write fails for the former. */
-  #lookForPeer(): void {
+  #probePeer(): void {
     if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(Buffer.alloc(0));
   }
 
   #isBusy(): boolean {
-    if (this.#isGreeting || this.#large >= MOST_LARGE) return true;
-    return this.#running >= MOST_REQUESTS || this.#socket.writableLength >= MOST_UNREAD_BYTES;
+    if (this.#isGreeting || this.#runningLarge >= MAX_LARGE_REQUESTS) return true;
+    return this.#running >= MAX_REQUESTS || this.#socket.writableLength >= MAX_UNREAD_BYTES;
   }
 
-  #relax(): void {
+  #resumeReading(): void {
     if (this.#isBusy()) return;
-    this.#takeOn();
+    this.#processLines();
     if (this.#isBusy()) return;
     this.#socket.resume();
-    for (const resume of this.#drained.splice(0)) resume();
+    for (const resume of this.#drainWaiters.splice(0)) resume();
   }
 
   #send(message: object): void {
@@ -205,10 +206,10 @@ export class Connection implements Caller, Listener {
     if (this.#isBusy()) this.#socket.pause();
   }
 
-  #endWith(reason: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#waiting = [];
+  #endWithError(reason: string): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#waitingLines = [];
     this.#send({ jsonrpc: "2.0", id: null, error: new AgentctlError("ParseError", { reason }).toWire() });
     this.#socket.removeAllListeners("data");
     this.#socket.resume();
@@ -216,7 +217,7 @@ export class Connection implements Caller, Listener {
   }
 }
 
-function parsed(line: string): unknown {
+function parse(line: string): unknown {
   if (isTooDeep(line)) throw new Error(`it is nested deeper than ${MAX_DEPTH}`);
   return JSON.parse(line);
 }

@@ -32,7 +32,7 @@ import type { Paths } from "../home/paths.ts";
 import { createRunner } from "../runner/index.ts";
 import { Backups } from "./backup.ts";
 import { bootId } from "./boot-id.ts";
-import { chores } from "./chores.ts";
+import { startChores } from "./chores.ts";
 import { inCluster } from "./cluster/in-cluster.ts";
 import { dispatcher } from "./dispatch.ts";
 import { handlersOf } from "./handlers/index.ts";
@@ -95,19 +95,19 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const scheduler = new Scheduler(engine);
   const recurring = new Recurring(engine, startedAt);
   const { version } = options;
-  const traces = options.isTraced ? tracesOf(engine, { version, home }) : null;
-  const found = await recover(engine);
+  const traces = options.isTraced ? loadTraces(engine, { version, home }) : null;
+  const recovery = await recover(engine);
   await settleImports(engine);
   dropOldBundles(engine);
   engine.isRecovering = false;
-  log.info(found, "recovered");
-  let settle = () => {};
+  log.info(recovery, "recovered");
+  let resolveEnded = () => {};
   const ended = new Promise<void>((resolve) => {
-    settle = resolve;
+    resolveEnded = resolve;
   });
   let stopping: Promise<Paused> | null = null;
-  const stop: RunningDaemon["stop"] = (how) => {
-    stopping ??= halt(how);
+  const stop: RunningDaemon["stop"] = (stopOptions) => {
+    stopping ??= halt(stopOptions);
     return stopping;
   };
   const reload = async () => {
@@ -119,12 +119,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     // A limit may have been raised.
     engine.wake();
     if (changed.length > 0) log.info({ changed }, "settings changed");
-    if (changed.includes("hooks")) await tell();
+    if (changed.includes("hooks")) await configureHooks();
     return { changed };
   };
-  const isThere = async (id: number) => (await store.get(id)) !== undefined;
-  const push = new PushHooks({ file: paths.a2aPush, isThere, apply: () => tell() });
-  const tell = () => notifier.configure([...hooksOf(settings), ...push.hooks()]);
+  const taskExists = async (id: number) => (await store.get(id)) !== undefined;
+  const push = new PushHooks({ file: paths.a2aPush, taskExists, apply: () => configureHooks() });
+  const configureHooks = () => notifier.configure([...hooksOf(settings), ...push.hooks()]);
   const web = new Web({
     paths,
     settings,
@@ -136,7 +136,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   });
   const backup = async (file?: string) => {
     if (!db) throw inCluster("its store is kept by the server: pg_dump makes a copy");
-    return await backups.byHand(file);
+    return await backups.backUpNow(file);
   };
   const files = member?.files ?? null;
   const daemon = {
@@ -153,14 +153,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     reload,
     backup,
   };
-  const bug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
-  const dispatch = dispatcher(handlersOf(daemon), bug, (error) => withNearNames(engine, error));
+  const reportBug = (method: string, error: unknown) => log.error({ method, err: error }, "a request failed");
+  const dispatch = dispatcher(handlersOf(daemon), reportBug, (error) => withNearNames(engine, error));
   const listener = await listen(options.socketPlace, dispatch);
   await web.start(dispatch);
-  const timers = chores(engine, log);
+  const timers = startChores(engine, log);
   if (db) backups.start(db);
   member?.start(engine);
-  await tell();
+  await configureHooks();
   scheduler.wake();
   recurring.check();
 
@@ -182,7 +182,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       await Promise.all([backups.stop(), traces?.stop()]);
       await store.close();
       log.info({}, "stopped");
-      settle();
+      resolveEnded();
     });
     return paused;
   }
@@ -199,11 +199,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 /** The path is built at run time, so that the bundler does not include the file. */
-function tracesOf(engine: Engine, about: { version: string; home: string }): Traces {
+function loadTraces(engine: Engine, options: { version: string; home: string }): Traces {
   const file = join(import.meta.dirname, "traces.cjs");
   const { startTraces } = createRequire(file)(file) as typeof import("./notify/traces.ts");
   engine.log.info({}, "sends traces");
-  return startTraces(engine, about);
+  return startTraces(engine, options);
 }
 
 function createEngine(
@@ -276,6 +276,6 @@ function createNotifier(
 
 /** Returns the hooks of the settings, which were checked when they were read. */
 function hooksOf({ hooks }: Settings): Hook[] {
-  const read = readHooks(hooks);
-  return "value" in read ? read.value : [];
+  const result = readHooks(hooks);
+  return "value" in result ? result.value : [];
 }

@@ -14,13 +14,13 @@ export type Dispatch = (call: Call, caller: Caller) => Promise<unknown>;
 
 /**
  * Returns a function that checks each call against the method table (its params, and who may call it) and passes it to
- * the method's handler. `bug` receives errors that no caller should ever see. `explained` adds helpful details to an
+ * the method's handler. `reportBug` receives errors that no caller should ever see. `explain` adds helpful details to an
  * error.
  */
 export function dispatcher(
   handlers: Handlers<Caller>,
-  bug: (method: string, error: unknown) => void,
-  explained: (error: unknown) => Promise<unknown> = async (error) => error,
+  reportBug: (method: string, error: unknown) => void,
+  explain: (error: unknown) => Promise<unknown> = async (error) => error,
 ): Dispatch {
   return async ({ method, params }, caller) => {
     if (caller.refusal) throw caller.refusal;
@@ -33,8 +33,8 @@ export function dispatcher(
     try {
       return await handler(parsed, caller);
     } catch (error) {
-      if (asAgentctlError(error).name === "InternalError") bug(method, error);
-      throw await explained(error);
+      if (asAgentctlError(error).name === "InternalError") reportBug(method, error);
+      throw await explain(error);
     }
   };
 }

@@ -8,7 +8,7 @@ import type { DaemonLog } from "./log.ts";
  * File systems on which SQLite's locks and WAL cannot be trusted, by the `f_type` of statfs(2) on Linux: NFS, SMB,
  * CIFS, SMB2, Coda, AFS, Ceph, 9p.
  */
-const NETWORK = new Set([
+const NETWORK_FILE_SYSTEMS = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x73757245, 0x5346414f, 0x00c36400, 0x01021997,
 ]);
 
@@ -19,7 +19,7 @@ const NETWORK = new Set([
 export function prepareHome(paths: Paths): void {
   const { home } = paths;
   makeHome(paths);
-  if (process.platform === "linux" && NETWORK.has(statfsSync(home).type)) {
+  if (process.platform === "linux" && NETWORK_FILE_SYSTEMS.has(statfsSync(home).type)) {
     throw homeRefused(home, "it is on a network file system, where locks and commits cannot be trusted");
   }
   chmodSync(home, 0o700);

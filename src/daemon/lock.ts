@@ -15,14 +15,14 @@ export interface Lock {
  * block it. POSIX locks are lost when the process closes any other descriptor of the file.
  */
 export function takeLock(file: string): Lock | null {
-  const db = opened(file);
+  const db = openLockFile(file);
   try {
     chmodSync(file, 0o600);
     db.pragma("journal_mode = memory");
     db.pragma("locking_mode = exclusive");
     db.exec("begin exclusive");
-    const locked = statSync(file);
-    return { isInPlace: () => isFile(file, locked), release: () => db.close() };
+    const lockedStat = statSync(file);
+    return { isInPlace: () => isSameFile(file, lockedStat), release: () => db.close() };
   } catch (error) {
     db.close();
     const code = String((error as { code?: unknown }).code);
@@ -35,7 +35,7 @@ export function takeLock(file: string): Lock | null {
 }
 
 /** Adds the file to the error: SQLite does not name the file that it cannot open. */
-function opened(file: string): Database {
+function openLockFile(file: string): Database {
   try {
     return openFile(file, { timeout: 0 });
   } catch (error) {
@@ -46,7 +46,7 @@ function opened(file: string): Database {
 }
 
 /** Returns whether the path leads to the file with this device and inode number. */
-export function isFile(path: string, { dev, ino }: Pick<Stats, "dev" | "ino">): boolean {
+export function isSameFile(path: string, { dev, ino }: Pick<Stats, "dev" | "ino">): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat?.ino === ino && stat.dev === dev;
 }

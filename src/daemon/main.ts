@@ -23,7 +23,7 @@ import { doctor } from "./doctor/doctor.ts";
 import { faultAt } from "./fault.ts";
 import { prepareHome, refuseForeignTasks } from "./home.ts";
 import { takeLock } from "./lock.ts";
-import { createLog, takeConsole, tellStderr } from "./log.ts";
+import { createLog, logStderr, redirectConsole } from "./log.ts";
 import { keepPresent } from "./presence.ts";
 import { restore } from "./restore.ts";
 import { placeSocket } from "./socket-place.ts";
@@ -43,7 +43,7 @@ export interface RunOptions {
 export async function run({ foreground, hold, untilIdle = false, onReady }: RunOptions): Promise<number> {
   const report = foreground ? () => {} : reportOnce(3);
   const log = createLog();
-  takeConsole(log);
+  redirectConsole(log);
   dropInherited();
   try {
     const paths = pathsOf(process.env);
@@ -60,7 +60,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
       });
     }
     await refuseForeignTasks(paths);
-    tellCeiling(paths.ceiling, foreground);
+    recordCeiling(paths.ceiling, foreground);
     // Without a listener, a write beyond the file size limit would kill the process. With one it fails, as on a full
     // disk.
     process.on("SIGXFSZ", () => {});
@@ -72,7 +72,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     process.on("uncaughtException", (error) => die(log, error));
     process.on("unhandledRejection", (error) => die(log, error));
     log.info({ version: __VERSION__, home: paths.home }, "starting");
-    tellStderr(log, paths.stderr);
+    logStderr(log, paths.stderr);
     if (foreground && process.pid === 1) {
       const message = "Node is process 1 here and does not reap orphans: start the agentctl program itself";
       log.warn({ node: process.execPath }, message);
@@ -96,7 +96,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
       lock,
       listener: daemon.listener,
       log,
-      onLost: (why) => leave(log, `the home is lost: ${why}; processes are left as they are`),
+      onLost: (reason) => abandonHome(log, `the home is lost: ${reason}; processes are left as they are`),
     });
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => void daemon.stop({ keep: false }));
@@ -104,7 +104,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     log.info({ socket: paths.socket }, "ready");
     report({ ready: true, pid: process.pid });
     if (onReady) setImmediate(onReady);
-    const idle = untilIdle ? endWhenIdle(daemon, log) : undefined;
+    const idle = untilIdle ? stopWhenIdle(daemon, log) : undefined;
     await daemon.ended;
     clearInterval(idle);
     presence.stop();
@@ -112,11 +112,11 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
     // Tasks that go on, frozen ones too, are this process's children and would keep it alive.
     return process.exit(0);
   } catch (error) {
-    const told = asAgentctlError(error);
-    if (told.name === "InternalError") log.fatal({ err: error }, told.message);
-    else log.error({ error: told.name, hint: told.hint }, told.message);
-    report({ error: told.toWire() });
-    throw told;
+    const failure = asAgentctlError(error);
+    if (failure.name === "InternalError") log.fatal({ err: error }, failure.message);
+    else log.error({ error: failure.name, hint: failure.hint }, failure.message);
+    report({ error: failure.toWire() });
+    throw failure;
   }
 }
 
@@ -141,7 +141,7 @@ export async function examine(options: DoctorOptions): Promise<Report> {
 }
 
 /** Records the limits that tasks can get. A foreground daemon records none, so that no command replaces it. */
-function tellCeiling(file: string, foreground: boolean): void {
+function recordCeiling(file: string, foreground: boolean): void {
   rmSync(file, { force: true });
   if (foreground) return;
   try {
@@ -153,10 +153,10 @@ function tellCeiling(file: string, foreground: boolean): void {
 
 /** Returns a function that writes its first report to `fd`, closes `fd`, and ignores later reports. */
 function reportOnce(fd: number): (report: object) => void {
-  let isSaid = false;
+  let isReported = false;
   return (report) => {
-    if (isSaid) return;
-    isSaid = true;
+    if (isReported) return;
+    isReported = true;
     try {
       if (!fstatSync(fd).isFIFO() && !fstatSync(fd).isSocket()) return;
       writeSync(fd, `${JSON.stringify(report)}\n`);
@@ -168,18 +168,18 @@ function reportOnce(fd: number): (report: object) => void {
 }
 
 /** How often we check whether nothing is left to do, in ms. A task submitted in between still runs. */
-const IDLE_MS = 1000;
+const IDLE_CHECK_MS = 1000;
 
 /** Stops the daemon when two checks in a row find it idle. */
-function endWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): NodeJS.Timeout {
-  let looks = 0;
-  const look = async () => {
-    looks = (await daemon.isIdle()) ? looks + 1 : 0;
-    if (looks < 2) return;
+function stopWhenIdle(daemon: RunningDaemon, log: ReturnType<typeof createLog>): NodeJS.Timeout {
+  let idleChecks = 0;
+  const check = async () => {
+    idleChecks = (await daemon.isIdle()) ? idleChecks + 1 : 0;
+    if (idleChecks < 2) return;
     log.info({}, "nothing is left to do");
     await daemon.stop({ keep: false });
   };
-  return setInterval(() => void look().catch(() => undefined), IDLE_MS);
+  return setInterval(() => void check().catch(() => undefined), IDLE_CHECK_MS);
 }
 
 /** Kills this process after a bug. The tasks' processes go on, and the next daemon adopts them. */
@@ -189,7 +189,7 @@ function die(log: ReturnType<typeof createLog>, error: unknown): void {
 }
 
 /** Kills this process without closing anything: another daemon may own the home's files now. */
-function leave(log: ReturnType<typeof createLog>, message: string): void {
+function abandonHome(log: ReturnType<typeof createLog>, message: string): void {
   log.error({}, message);
   process.kill(process.pid, "SIGKILL");
 }

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Backups } from "./backup.ts";
 import { Member } from "./cluster/member.ts";
 import { keyCheck, wrongKey } from "./cluster/seal.ts";
-import { takeOwnBack } from "./cluster/set-aside.ts";
+import { restoreOwnFiles } from "./cluster/set-aside.ts";
 import type { DaemonLog } from "./log.ts";
 
 interface StoreOptions {
@@ -21,7 +21,7 @@ interface StoreOptions {
   log: DaemonLog;
 }
 
-interface Opened {
+interface OpenedStore {
   store: Store;
   /** Null in a cluster, whose database the daemon does not back up. */
   db: Database | null;
@@ -32,7 +32,7 @@ interface Opened {
 export async function openStore(
   { paths, fault, settings, log }: StoreOptions,
   { backups, home, environments }: { backups: Backups; home: string; environments: Environments },
-): Promise<Opened> {
+): Promise<OpenedStore> {
   const options = {
     fault,
     keepCheckpoints: () => settings.checkpointKeep,
@@ -40,15 +40,15 @@ export async function openStore(
   };
   const file = readClusterFile(paths);
   if (!file) {
-    takeOwnBack(paths);
+    restoreOwnFiles(paths);
     const db = openDatabase(paths.database, (from) => backups.beforeMigration(from), fault);
     return { db, store: new SqliteStore(db, options), member: null };
   }
   const store = await PostgresStore.open(file.url, file.name, options);
   try {
-    const facts = await readCluster(store.listener);
-    if (facts.keyCheck !== keyCheck(file.key)) throw wrongKey();
-    const { leaseMs } = facts;
+    const cluster = await readCluster(store.listener);
+    if (cluster.keyCheck !== keyCheck(file.key)) throw wrongKey();
+    const { leaseMs } = cluster;
     return { store, db: null, member: new Member({ store, file, home, paths, log, leaseMs, environments }) };
   } catch (error) {
     await store.close();

@@ -4,35 +4,35 @@
  */
 import { existsSync, statSync } from "node:fs";
 import type { Paths } from "../home/paths.ts";
-import { isFile, type Lock, takeLock } from "./lock.ts";
+import { isSameFile, type Lock, takeLock } from "./lock.ts";
 import type { DaemonLog } from "./log.ts";
 import type { Listener } from "./server.ts";
 
 /** How often we check, in ms. A removed file is noticed within a second, even on a busy machine. */
-const LOOK_EVERY_MS = 400;
+const CHECK_INTERVAL_MS = 400;
 
-interface Presence {
+interface PresenceOptions {
   paths: Paths;
   lock: Lock;
   listener: Listener;
   log: DaemonLog;
   /** Called when the home is lost: nothing may be started or stopped any more. Does not return. */
-  onLost: (why: string) => void;
+  onLost: (reason: string) => void;
 }
 
 /** Keeps the daemon reachable. Calls `onLost` if its store is gone or another daemon has the home. */
-export function keepPresent({ paths, lock, listener, log, onLost }: Presence): { stop(): void } {
+export function keepPresent({ paths, lock, listener, log, onLost }: PresenceOptions): { stop(): void } {
   // The file that says where the store is: the store itself, or the cluster file if the home is a machine of a cluster.
-  const place = existsSync(paths.cluster) ? paths.cluster : paths.database;
-  const store = statSync(place);
-  let held = lock;
+  const storeFile = existsSync(paths.cluster) ? paths.cluster : paths.database;
+  const storeStat = statSync(storeFile);
+  let currentLock = lock;
   let isListening = false;
-  const look = async () => {
-    if (!isFile(place, store)) return onLost("its store was removed or replaced");
-    if (!held.isInPlace()) {
+  const check = async () => {
+    if (!isSameFile(storeFile, storeStat)) return onLost("its store was removed or replaced");
+    if (!currentLock.isInPlace()) {
       const next = takeLock(paths.lock);
       if (!next) return onLost("its lock was removed, and another daemon has the home");
-      held = next;
+      currentLock = next;
       log.warn({ lock: paths.lock }, "the lock was removed: taken again");
     }
     if (isListening) return;
@@ -43,8 +43,8 @@ export function keepPresent({ paths, lock, listener, log, onLost }: Presence): {
     if (isNew) log.warn({ socket: paths.socket }, "the socket was removed: listening again");
   };
   const timer = setInterval(() => {
-    look().catch((error) => log.warn({ error: String(error) }, "the socket cannot be made again"));
-  }, LOOK_EVERY_MS);
+    check().catch((error) => log.warn({ error: String(error) }, "the socket cannot be made again"));
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }

@@ -49,16 +49,19 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
   }
   try {
     await refuseForeignTasks(paths);
-    const file = found(paths, backup);
+    const file = findBackup(paths, backup);
     const draft = paths.database + RESTORING;
-    const old = numbersOf(paths.database);
-    const given = { tasks: Math.max(old?.tasks ?? 0, ...taskFolders(paths)), events: old?.events ?? null };
-    const store = prepareRestore(file, draft, given);
-    const without = giveEnvironment(paths, draft, caller.env);
+    const previous = numbersOf(paths.database);
+    const minimums = {
+      tasks: Math.max(previous?.tasks ?? 0, ...taskFolders(paths)),
+      events: previous?.events ?? null,
+    };
+    const store = prepareRestore(file, draft, minimums);
+    const affected = giveEnvironment(paths, draft, caller.env);
     sync(draft);
-    const endedAttempts = await endStrangers(paths, store.attempts, caller.token);
-    dropStrangeRunFiles(paths, store.attempts);
-    const setAside = setAsideStrangeFiles(paths, store);
+    const endedAttempts = await endUnknownProcesses(paths, store.attempts, caller.token);
+    dropUnknownRunFiles(paths, store.attempts);
+    const setAside = setAsideUnknownFiles(paths, store);
     const madeAt = toIso(Math.round(statSync(file).mtimeMs));
     forgetSeen(paths.home);
     const replaced = replaceStore(paths, draft);
@@ -71,22 +74,22 @@ export async function restore(paths: Paths, backup: string, caller: Caller): Pro
       open,
       endedAttempts,
       setAside,
-      withoutEnvironment: without.tasks,
-      pausedSchedules: without.schedules,
+      withoutEnvironment: affected.tasks,
+      pausedSchedules: affected.schedules,
     };
   } finally {
     lock.release();
   }
 }
 
-function found(paths: Paths, backup: string): string {
+function findBackup(paths: Paths, backup: string): string {
   const places = [backup, join(paths.backups, basename(backup))];
   const file = places.find((place) => existsSync(place) && statSync(place).isFile());
   if (file !== undefined) return file;
-  const known = existsSync(paths.backups)
+  const names = existsSync(paths.backups)
     ? readdirSync(paths.backups).filter((name) => name.endsWith(".db"))
     : [];
-  const reason = `there is no file ${backup}${known.length > 0 ? `; backups are ${known.sort().join(", ")}` : ""}`;
+  const reason = `there is no file ${backup}${names.length > 0 ? `; backups are ${names.sort().join(", ")}` : ""}`;
   throw new AgentctlError("InvalidParams", { field: "backup", reason });
 }
 
@@ -105,21 +108,23 @@ function taskFolders({ logs, tasks }: Paths): number[] {
   return names.flatMap((name) => /^(\d{1,15})(?:\.|$)/.exec(name)?.[1] ?? []).map(Number);
 }
 
-async function endStrangers(
+async function endUnknownProcesses(
   paths: Paths,
   attempts: KnownAttempt[],
-  own: string | undefined,
+  callerToken: string | undefined,
 ): Promise<number> {
   const runner = createRunner({ runDir: paths.run, clock: systemClock });
   const active = new Set(attempts.filter(({ isLive }) => isLive).map(({ token }) => token));
-  const strangers = runner.marked(paths.home).filter(({ token }) => !active.has(token) && token !== own);
+  const strangers = runner
+    .marked(paths.home)
+    .filter(({ token }) => !active.has(token) && token !== callerToken);
   const tokens = [...new Set(strangers.map(({ token }) => token))];
   await Promise.all(tokens.map((token) => runner.terminate({ key: "", token }, { graceMs: GRACE_MS })));
   return tokens.length;
 }
 
 /** The next attempt must not read the status of an attempt that the backup does not know. */
-function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
+function dropUnknownRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
   const active = new Map(attempts.filter(({ isLive }) => isLive).map(({ runKey, token }) => [runKey, token]));
   const running = new Set(
     createRunner({ runDir: paths.run, clock: systemClock })
@@ -129,61 +134,60 @@ function dropStrangeRunFiles(paths: Paths, attempts: KnownAttempt[]): void {
   for (const name of readdirSync(paths.run)) {
     const key = keyOfRunFile(name);
     if (key !== undefined && !active.has(key)) rmSync(join(paths.run, name), { force: true });
-    const ofSteps = keyOfStepFile(name);
+    const stepKey = keyOfStepFile(name);
     // If its host is gone, the attempt continues from what the backup knows.
-    if (ofSteps !== undefined && !running.has(active.get(ofSteps) ?? "")) {
+    if (stepKey !== undefined && !running.has(active.get(stepKey) ?? "")) {
       rmSync(join(paths.run, name), { force: true });
     }
   }
 }
 
-const ASIDE = ".before-restore";
+const ASIDE_SUFFIX = ".before-restore";
 
 /**
  * Renames files of tasks and logs of attempts that the backup does not know. Restores the names of files that an
  * earlier restore set aside, if this backup knows them. The replaced store is kept, and so are the files that belong to
  * it.
  */
-function setAsideStrangeFiles({ logs, tasks }: Paths, { ids, attempts }: RestoredStore): number[] {
+function setAsideUnknownFiles({ logs, tasks }: Paths, { ids, attempts }: RestoredStore): number[] {
   const setAside = new Set<number>();
   for (const folder of [logs, tasks].filter(existsSync)) {
-    for (const id of renameStrange(folder, /^(\d{1,15})(?:\.kept)?$/, (each) => ids.has(each)))
-      setAside.add(id);
+    for (const id of renameUnknown(folder, /^(\d{1,15})(?:\.kept)?$/, (id) => ids.has(id))) setAside.add(id);
   }
-  const known = new Set(attempts.map(({ task, n }) => `${task}/${n}`));
+  const knownAttempts = new Set(attempts.map(({ task, n }) => `${task}/${n}`));
   for (const id of ids) {
     const folder = join(logs, String(id));
-    if (existsSync(folder)) renameStrange(folder, /^(\d+)\.log$/, (n) => known.has(`${id}/${n}`));
+    if (existsSync(folder)) renameUnknown(folder, /^(\d+)\.log$/, (n) => knownAttempts.has(`${id}/${n}`));
   }
   return [...setAside].sort((a, b) => a - b);
 }
 
 /** Renames the numbered entries of a folder; returns the numbers that are not known. */
-function renameStrange(folder: string, form: RegExp, isKnown: (number: number) => boolean): number[] {
-  const strange: number[] = [];
-  for (const found of readdirSync(folder)) {
-    const isAside = found.endsWith(ASIDE);
-    const name = isAside ? found.slice(0, -ASIDE.length) : found;
-    const number = Number(form.exec(name)?.[1]);
+function renameUnknown(folder: string, pattern: RegExp, isKnown: (number: number) => boolean): number[] {
+  const unknown: number[] = [];
+  for (const entry of readdirSync(folder)) {
+    const isAside = entry.endsWith(ASIDE_SUFFIX);
+    const name = isAside ? entry.slice(0, -ASIDE_SUFFIX.length) : entry;
+    const number = Number(pattern.exec(name)?.[1]);
     if (Number.isNaN(number)) continue;
-    if (!isKnown(number)) strange.push(number);
-    const wanted = isKnown(number) ? name : `${name}${ASIDE}`;
-    if (wanted === found || existsSync(join(folder, wanted))) continue;
-    renameSync(join(folder, found), join(folder, wanted));
+    if (!isKnown(number)) unknown.push(number);
+    const target = isKnown(number) ? name : `${name}${ASIDE_SUFFIX}`;
+    if (target === entry || existsSync(join(folder, target))) continue;
+    renameSync(join(folder, entry), join(folder, target));
   }
-  return strange;
+  return unknown;
 }
 
 /** Moves the old store and SQLite's files beside it aside, and the draft into its place. */
 function replaceStore({ database }: Paths, draft: string): string | null {
   const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
   const aside = `${database}.replaced-${stamp}`;
-  const isThere = existsSync(database);
-  if (isThere) renameSync(database, aside);
+  const hasStore = existsSync(database);
+  if (hasStore) renameSync(database, aside);
   if (existsSync(`${database}-wal`)) renameSync(`${database}-wal`, `${aside}-wal`);
   dropStore(database);
   renameSync(draft, database);
   dropStore(draft);
   sync(dirname(database));
-  return isThere ? aside : null;
+  return hasStore ? aside : null;
 }

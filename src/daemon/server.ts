@@ -30,7 +30,7 @@ export async function listen(place: () => string, dispatch: Dispatch): Promise<L
       const connection = new Connection(socket, dispatch);
       connections.add(connection);
       socket.once("close", () => connections.delete(connection));
-      socket.on("data", () => holdTo(connections, connection.waitingBytes));
+      socket.on("data", () => enforceMemoryLimit(connections, connection.waitingBytes));
     });
     return bind(server, place());
   };
@@ -38,20 +38,20 @@ export async function listen(place: () => string, dispatch: Dispatch): Promise<L
   let isClosed = false;
   return {
     keepListening: async () => {
-      if (isClosed || isThere(bound)) return false;
-      const before = bound;
+      if (isClosed || hasSocketFile(bound)) return false;
+      const previous = bound;
       bound = await open();
       // Existing connections stay. No new client can reach the old socket.
-      before.server.close();
+      previous.server.close();
       if (isClosed) {
         bound.server.close();
-        if (isThere(bound)) rmSync(bound.path, { force: true });
+        if (hasSocketFile(bound)) rmSync(bound.path, { force: true });
       }
       return !isClosed;
     },
     close: async () => {
       isClosed = true;
-      if (isThere(bound)) rmSync(bound.path, { force: true });
+      if (hasSocketFile(bound)) rmSync(bound.path, { force: true });
       const closed = new Promise<void>((resolve) => bound.server.close(() => resolve()));
       for (const connection of connections) connection.end();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
@@ -59,25 +59,25 @@ export async function listen(place: () => string, dispatch: Dispatch): Promise<L
   };
 }
 
-function isThere({ path, ino }: Bound): boolean {
+function hasSocketFile({ path, ino }: Bound): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.ino === ino;
 }
 
 /** How many bytes of unfinished lines are kept over all connections. */
-const MOST_WAITING_BYTES = 256 * 1024 * 1024;
+const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 /** How many bytes a connection may keep before we check all connections. */
-const LITTLE_BYTES = 1024 * 1024;
+const CHECK_FROM_BYTES = 1024 * 1024;
 
 /** If all connections together keep too much, ends the one that keeps the most, so that the others go on. */
-function holdTo(connections: ReadonlySet<Connection>, grownTo: number): void {
-  if (grownTo <= LITTLE_BYTES) return;
+function enforceMemoryLimit(connections: ReadonlySet<Connection>, waitingBytes: number): void {
+  if (waitingBytes <= CHECK_FROM_BYTES) return;
   let total = 0;
   let largest: Connection | undefined;
   for (const connection of connections) {
     total += connection.waitingBytes;
     if (connection.waitingBytes > (largest?.waitingBytes ?? -1)) largest = connection;
   }
-  if (total > MOST_WAITING_BYTES) largest?.refuse("too many bytes wait for the end of their lines");
+  if (total > MAX_WAITING_BYTES) largest?.refuse("too many bytes wait for the end of their lines");
 }
 
 /**

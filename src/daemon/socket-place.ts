@@ -15,14 +15,14 @@ export function placeSocket({ home }: Paths, env: Environment): string {
   if (fitsSocket(inHome)) return inHome;
   const recorded = recordedSocket(inHome);
   if (recorded) return recorded;
-  const place = socketPlaces(home, env).find((each) => isOrBecomesOwn(dirname(each))) ?? newPlace(home);
+  const place = socketPlaces(home, env).find((each) => ensureOwnFolder(dirname(each))) ?? makeNewPlace(home);
   const draft = `${inHome}.${process.pid}`;
   symlinkSync(place, draft);
   renameSync(draft, inHome);
   return place;
 }
 
-function isOrBecomesOwn(folder: string): boolean {
+function ensureOwnFolder(folder: string): boolean {
   try {
     // We do not make its parents: if a runtime directory is missing, its session is over.
     mkdirSync(folder, { mode: 0o700 });
@@ -33,7 +33,7 @@ function isOrBecomesOwn(folder: string): boolean {
 }
 
 /** Makes a new folder for the socket, because somebody else has taken the usual names. */
-function newPlace(home: string): string {
+function makeNewPlace(home: string): string {
   try {
     return join(mkdtempSync("/tmp/agentctl-"), "agentctl.sock");
   } catch (error) {

@@ -51,19 +51,19 @@ export class Web {
    * Applies settings that are about to take effect. Throws `ConfigInvalid` if it cannot listen, and changes nothing.
    */
   async apply({ httpListen }: Settings): Promise<void> {
-    const isAsBefore = httpListen === this.#listen && (this.#server !== null || httpListen === "off");
-    if (isAsBefore || !this.#dispatch) return;
-    const before = this.#listen;
-    const isSamePlace = this.#server?.url === `http://${httpListen}/`;
+    const isUnchanged = httpListen === this.#listen && (this.#server !== null || httpListen === "off");
+    if (isUnchanged || !this.#dispatch) return;
+    const previous = this.#listen;
+    const isSameAddress = this.#server?.url === `http://${httpListen}/`;
     this.#listen = httpListen;
-    if (isSamePlace) return;
+    if (isSameAddress) return;
     // Not awaited: the response to a caller over HTTP may still be in progress.
     void this.#close();
     try {
       await this.#open(httpListen);
     } catch (error) {
-      this.#listen = before;
-      if (before !== httpListen) await this.#open(before).catch(() => undefined);
+      this.#listen = previous;
+      if (previous !== httpListen) await this.#open(previous).catch(() => undefined);
       const reason = `http.listen: ${(error as Error).message}`;
       throw new AgentctlError("ConfigInvalid", { file: this.#options.paths.config, reason });
     }
@@ -109,7 +109,7 @@ export class Web {
       this.#server = await serve(services, address.host, address.port);
       this.#options.log.info({ url: this.#server.url }, "answers over HTTP");
     } catch (error) {
-      this.#error = whyNot(error as NodeJS.ErrnoException, listen);
+      this.#error = explainFailure(error as NodeJS.ErrnoException, listen);
       throw new Error(this.#error, { cause: error });
     }
   }
@@ -121,13 +121,13 @@ export class Web {
   }
 }
 
-function whyNot({ code, message }: NodeJS.ErrnoException, listen: string): string {
+function explainFailure({ code, message }: NodeJS.ErrnoException, listen: string): string {
   if (code === "EADDRINUSE") return `another program has the address ${listen}`;
   if (code === "EACCES") return `this user may not listen at ${listen}`;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return `this machine has no address ${listen}`;
   if (code === "MODULE_NOT_FOUND") {
-    const { message: gone, hint } = new AgentctlError("InstallationRemoved", { file: "http.cjs" });
-    return `${gone}; ${hint} helps`;
+    const { message: text, hint } = new AgentctlError("InstallationRemoved", { file: "http.cjs" });
+    return `${text}; ${hint} helps`;
   }
   return message;
 }

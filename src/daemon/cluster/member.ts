@@ -135,7 +135,7 @@ export class Member implements Cluster {
         if (isFrozen) keepLogs(this.#engine, { taskId, attempt });
       await handOver(this.#engine, suspended);
     }
-    await this.files.settled();
+    await this.files.whenSettled();
     await this.#lease.leave(frozen.length > 0);
   }
 

@@ -40,7 +40,7 @@ import { prepareHome } from "../home.ts";
 import { takeLock } from "../lock.ts";
 import { burnAndRemove } from "./lease-file.ts";
 import { keyCheck, wrongKey } from "./seal.ts";
-import { setOwnAside, takeOwnBack } from "./set-aside.ts";
+import { restoreOwnFiles, setOwnFilesAside } from "./set-aside.ts";
 
 /** How long to wait until a machine has heard of a change, in ms. A slower machine hears of it at its next renewal. */
 const HEARD_MS = 2000;
@@ -81,7 +81,7 @@ async function joining(
     throw unsupported(`this home is machine ${known.name} of a cluster already`, "agentctl cluster leave");
   const lock = lockHome(paths);
   try {
-    takeOwnBack(paths);
+    restoreOwnFiles(paths);
     await refuseOpenTasks(paths);
     return await connected(url, async (connection) => {
       await requireServer(connection);
@@ -90,7 +90,7 @@ async function joining(
       const id = ensureHomeId(paths, randomUUID);
       const machine = { id, home: paths.home, slots: slots ?? availableParallelism(), labels };
       const chosen = await add(connection, machine, name);
-      setOwnAside(paths);
+      setOwnFilesAside(paths);
       writeClusterFile(paths, { url, name: chosen, key });
       return { name: chosen, keyFile: paths.clusterKey };
     });
@@ -137,7 +137,7 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
     // The cluster is gone, so nobody else knows of the processes that its tasks left here.
     if (!isThere) await burnAndRemove(paths.home);
     removeClusterFile(paths);
-    takeOwnBack(paths);
+    restoreOwnFiles(paths);
     return { name };
   } finally {
     lock.release();

@@ -12,11 +12,11 @@ const ALONE = "alone";
 const LEFT = "left";
 
 /** Moves the files of the home's own tasks to `alone` before the home becomes a machine. */
-export function setOwnAside(paths: Paths): void {
+export function setOwnFilesAside(paths: Paths): void {
   const alone = join(paths.home, ALONE);
   mkdirSync(alone, { recursive: true, mode: 0o700 });
   for (const name of FOLDERS) {
-    // `takeOwnBack` acts on the folders in `alone`, so each must exist, even if the home had none.
+    // `restoreOwnFiles` acts on the folders in `alone`, so each must exist, even if the home had none.
     if (existsSync(paths[name])) renameSync(paths[name], join(alone, name));
     else mkdirSync(join(alone, name), { mode: 0o700 });
   }
@@ -26,19 +26,19 @@ export function setOwnAside(paths: Paths): void {
  * Moves the home's own files back when it is no longer a machine. Files that tasks of the cluster left here go to
  * `left`. An interrupted call continues when repeated. With nothing to take back, it does nothing.
  */
-export function takeOwnBack(paths: Paths): void {
+export function restoreOwnFiles(paths: Paths): void {
   const alone = join(paths.home, ALONE);
   if (!existsSync(alone)) return;
   for (const name of FOLDERS) {
-    const own = join(alone, name);
-    if (!existsSync(own)) continue;
-    if (existsSync(paths[name])) keepLeft(paths, name);
-    renameSync(own, paths[name]);
+    const ownFolder = join(alone, name);
+    if (!existsSync(ownFolder)) continue;
+    if (existsSync(paths[name])) keepClusterFiles(paths, name);
+    renameSync(ownFolder, paths[name]);
   }
   rmdirSync(alone);
 }
 
-function keepLeft(paths: Paths, name: (typeof FOLDERS)[number]): void {
+function keepClusterFiles(paths: Paths, name: (typeof FOLDERS)[number]): void {
   if (readdirSync(paths[name]).length === 0) {
     rmdirSync(paths[name]);
     return;

@@ -11,7 +11,7 @@ import {
   type PostgresStore,
   whereabouts,
 } from "../../store/postgres/index.ts";
-import { piece } from "../handlers/piece.ts";
+import { readPiece } from "../handlers/piece.ts";
 import type { DaemonLog } from "../log.ts";
 
 /** Larger folders and larger artifacts stay on their machine; in bytes. */
@@ -20,10 +20,10 @@ const ARTIFACT_BYTES = 16 * 1024 * 1024;
 /** How much of the end of a log outlasts its machine, in bytes. */
 const LOG_BYTES = 1024 * 1024;
 /** How long a running machine may take to respond, in ms. */
-const ANSWER_MS = 5000;
+const RESPONSE_TIMEOUT_MS = 5000;
 
 /** A method to call on another machine, for files that are there. */
-export interface Question {
+export interface MachineRequest {
   method: string;
   params: object;
 }
@@ -83,46 +83,46 @@ export class SharedFiles implements ClusterFiles {
   }
 
   keepLog(id: number, name: string, path: string): void {
-    const kept = this.#keepEnd(id, name, path)
+    const upload = this.#keepEnd(id, name, path)
       .catch((error) =>
         this.#log.warn({ task: id, error: String(error) }, "the end of a log stays on this machine"),
       )
-      .finally(() => this.#keeping.delete(kept));
-    this.#keeping.add(kept);
+      .finally(() => this.#keeping.delete(upload));
+    this.#keeping.add(upload);
   }
 
   /** Resolves when all logs that are being kept are stored. */
-  async settled(): Promise<void> {
+  async whenSettled(): Promise<void> {
     await Promise.all(this.#keeping);
   }
 
   /** Returns bytes kept under a name, or undefined if nothing was kept. */
-  async kept(
+  async readKept(
     task: number,
     name: string,
-    wanted: { offset?: number; fromEnd?: number; length: number },
+    range: { offset?: number; fromEnd?: number; length: number },
   ): Promise<KeptPiece | undefined> {
-    return await blobPiece(this.#store.files, { task, name }, wanted);
+    return await blobPiece(this.#store.files, { task, name }, range);
   }
 
   /**
    * Returns another machine's response, or undefined if there is none. Rejects with the error that it responds with.
    */
-  async ask(machine: string, question: Question, waitMs = 0): Promise<unknown | undefined> {
-    const there = await whereabouts(this.#store.listener, machine);
-    if (!there?.isUp) return undefined;
-    return await this.#store.relay.ask(machine, question, ANSWER_MS + waitMs);
+  async ask(machine: string, request: MachineRequest, waitMs = 0): Promise<unknown | undefined> {
+    const location = await whereabouts(this.#store.listener, machine);
+    if (!location?.isUp) return undefined;
+    return await this.#store.relay.ask(machine, request, RESPONSE_TIMEOUT_MS + waitMs);
   }
 
   /** Returns when a machine was last seen, in ms since 1970, and the file on it that has this path here. */
   async whereabouts(machine: string, path: string): Promise<{ seenAt: number | null; path: string }> {
-    const there = await whereabouts(this.#store.listener, machine);
-    return { seenAt: there?.seenAt ?? null, path: path.replace(this.#paths.home, there?.home ?? "") };
+    const location = await whereabouts(this.#store.listener, machine);
+    return { seenAt: location?.seenAt ?? null, path: path.replace(this.#paths.home, location?.home ?? "") };
   }
 
   /** Registers the function that responds to other machines. */
-  onAsked(answer: (question: Question) => Promise<unknown>): void {
-    this.#store.relay.onAsked((question) => answer(question as Question));
+  onRequest(answer: (request: MachineRequest) => Promise<unknown>): void {
+    this.#store.relay.onAsked((request) => answer(request as MachineRequest));
   }
 
   #folder(id: number): string {
@@ -132,17 +132,17 @@ export class SharedFiles implements ClusterFiles {
   async #keepEnd(id: number, name: string, path: string): Promise<void> {
     const parts: Buffer[] = [];
     let size = 0;
-    for (let at: number | undefined; ; ) {
-      const found = await piece(path, {
-        offset: at,
-        fromEnd: at === undefined ? LOG_BYTES : undefined,
+    for (let offset: number | undefined; ; ) {
+      const part = await readPiece(path, {
+        offset,
+        fromEnd: offset === undefined ? LOG_BYTES : undefined,
         length: LOG_BYTES,
       });
-      if (!found) return;
-      size = found.size;
-      parts.push(found.data);
-      at = found.offset + found.data.length;
-      if (found.data.length === 0 || at >= size) break;
+      if (!part) return;
+      size = part.size;
+      parts.push(part.data);
+      offset = part.offset + part.data.length;
+      if (part.data.length === 0 || offset >= size) break;
     }
     await keepBlob(this.#store.files, { task: id, name, data: Buffer.concat(parts), size });
   }

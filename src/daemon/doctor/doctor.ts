@@ -22,14 +22,14 @@ import { takeLock } from "../lock.ts";
 import { checkEnvironments, checkFolders, checkModes, checkRoom, checkRunFiles } from "./files.ts";
 import { checkAttempts, checkEvents } from "./history.ts";
 import { checkHooks } from "./hooks.ts";
-import { lookAtMachine } from "./machine.ts";
-import { checks, type Look, NOTHING_LOOKED_AT, type Problem, type Tools } from "./problem.ts";
+import { inspectMachine } from "./machine.ts";
+import { checks, type Findings, NO_COUNTS, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 import { checkStore, checkTasks } from "./rows.ts";
 import { checkCheckpoints, checkJournals } from "./saved.ts";
 
 /** Checks that read outside the store's snapshot, where something may have changed since. */
-const passing: ReadonlySet<Problem["check"]> = new Set([
+const transientChecks: ReadonlySet<Problem["check"]> = new Set([
   "hooks",
   "processes",
   "environments",
@@ -39,27 +39,27 @@ const passing: ReadonlySet<Problem["check"]> = new Set([
 
 /** A change in progress settles within this time, in ms. A finding that stays longer is a problem. */
 const SETTLE_MS = 3000;
-const LOOK_AGAIN_MS = 250;
+const RECHECK_MS = 250;
 
 /** Checks everything and returns what was wrong. With `repair`, also repairs it. */
 export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
   requireHome(paths);
   await refuseForeignTasks(paths);
-  const lock = repair && isHome(paths) ? lockOf(paths) : null;
+  const lock = repair && isHome(paths) ? lockHome(paths) : null;
   try {
-    const first = await look(paths, daemonPid);
+    const first = await inspect(paths, daemonPid);
     let { problems } = first;
     const deadline = systemClock.mono() + SETTLE_MS;
-    const mayPass = () => daemonPid !== null && problems.some(({ check }) => passing.has(check));
-    while (mayPass() && systemClock.mono() < deadline) {
-      await sleep(LOOK_AGAIN_MS);
+    const hasTransient = () => daemonPid !== null && problems.some(({ check }) => transientChecks.has(check));
+    while (hasTransient() && systemClock.mono() < deadline) {
+      await sleep(RECHECK_MS);
       const before = new Set(problems.map(identity));
-      const again = await look(paths, daemonPid);
-      problems = again.problems.filter((problem) => before.has(identity(problem)));
+      const recheck = await inspect(paths, daemonPid);
+      problems = recheck.problems.filter((problem) => before.has(identity(problem)));
     }
-    if (repair) await mend(paths);
+    if (repair) await repairAll(paths);
     const order = problems.sort((a, b) => checks.indexOf(a.check) - checks.indexOf(b.check));
-    return { looked: first.looked, problems: order.map(({ repair: _, key: __, ...told }) => told) };
+    return { looked: first.looked, problems: order.map(({ repair: _, key: __, ...reported }) => reported) };
   } finally {
     lock?.release();
   }
@@ -69,7 +69,7 @@ function identity({ key, what }: Problem): string {
   return key ?? what;
 }
 
-function lockOf(paths: Paths): { release: () => void } {
+function lockHome(paths: Paths): { release: () => void } {
   const lock = takeLock(paths.lock);
   if (lock) return lock;
   throw new AgentctlError("UnsupportedOperation", {
@@ -83,18 +83,21 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
   return { db, paths, runner, daemonPid, now: systemClock.now() };
 }
 
-async function look(paths: Paths, daemonPid: number | null): Promise<Look> {
-  const modes = [...checkSettings(paths), ...checkRoom(paths), ...checkModes(paths)];
-  if (!isMachine(paths)) return lookAtHome(paths, daemonPid, modes);
-  const { looked, problems } = await lookAtMachine(toolsFor(paths, daemonPid, openFile(":memory:")));
-  return { looked, problems: [...modes, ...problems] };
+async function inspect(paths: Paths, daemonPid: number | null): Promise<Findings> {
+  const fileProblems = [...checkSettings(paths), ...checkRoom(paths), ...checkModes(paths)];
+  if (!isMachine(paths)) return inspectHome(paths, daemonPid, fileProblems);
+  const { looked, problems } = await inspectMachine(toolsFor(paths, daemonPid, openFile(":memory:")));
+  return { looked, problems: [...fileProblems, ...problems] };
 }
 
-function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): Look {
-  const looked = NOTHING_LOOKED_AT;
+function inspectHome(paths: Paths, daemonPid: number | null, fileProblems: Problem[]): Findings {
+  const looked = NO_COUNTS;
   if (!existsSync(paths.database)) {
     const { processes, problems } = withoutStore(paths, daemonPid);
-    return { looked: { ...looked, processes }, problems: [...modes, ...missingStore(paths), ...problems] };
+    return {
+      looked: { ...looked, processes },
+      problems: [...fileProblems, ...missingStore(paths), ...problems],
+    };
   }
   let db: Database | undefined;
   try {
@@ -102,12 +105,12 @@ function lookAtHome(paths: Paths, daemonPid: number | null, modes: Problem[]): L
     // All checks read one snapshot.
     db.exec("begin");
     const tools = toolsFor(paths, daemonPid, db);
-    const store = checkStore(tools);
-    const isBroken = store.some(({ repair }) => repair === null);
-    if (isBroken) return { looked, problems: [...store, ...modes] };
-    return lookInside(tools, [...store, ...modes]);
+    const storeProblems = checkStore(tools);
+    const isBroken = storeProblems.some(({ repair }) => repair === null);
+    if (isBroken) return { looked, problems: [...storeProblems, ...fileProblems] };
+    return inspectStore(tools, [...storeProblems, ...fileProblems]);
   } catch (error) {
-    return { looked, problems: [unreadable(paths, error as Error), ...modes] };
+    return { looked, problems: [unreadable(paths, error as Error), ...fileProblems] };
   } finally {
     db?.close();
   }
@@ -124,16 +127,16 @@ function checkSettings({ config }: Paths): Problem[] {
   }
 }
 
-function lookInside(tools: Tools, before: Problem[]): Look {
+function inspectStore(tools: Tools, before: Problem[]): Findings {
   const { db, paths, runner } = tools;
   const count = (table: string) => db.prepare(`select count(*) from ${table}`).pluck().get() as number;
   const { tasks, problems } = checkTasks(tools);
-  const { attempts, problems: ofAttempts } = checkAttempts(tools, tasks);
+  const { attempts, problems: attemptProblems } = checkAttempts(tools, tasks);
   const scene = { tools, attempts, processes: runner.marked(paths.home) };
   const found = [
     ...before,
     ...problems,
-    ...ofAttempts,
+    ...attemptProblems,
     ...checkEvents(tools, tasks),
     ...checkCheckpoints(tools, tasks),
     ...checkJournals(tools, tasks),
@@ -172,18 +175,18 @@ function unreadable(paths: Paths, { message }: Error): Problem {
 }
 
 /** Makes a backup, then repairs one kind of problem after the other: the first repair may solve the rest. */
-async function mend(paths: Paths): Promise<void> {
-  const db = openSound(paths);
+async function repairAll(paths: Paths): Promise<void> {
+  const db = openIntactStore(paths);
   try {
     const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
     await db?.backup(join(paths.backups, `${stamp}-before-repair.db`)).catch(() => undefined);
-    let { problems } = await look(paths, null);
+    let { problems } = await inspect(paths, null);
     for (const check of checks) {
-      const ofKind = problems.filter((problem) => problem.check === check);
-      if (ofKind.length === 0) continue;
+      const matching = problems.filter((problem) => problem.check === check);
+      if (matching.length === 0) continue;
       const tools = toolsFor(paths, null, db ?? openFile(":memory:"));
-      for (const { repair } of ofKind) await repair?.(tools);
-      ({ problems } = await look(paths, null));
+      for (const { repair } of matching) await repair?.(tools);
+      ({ problems } = await inspect(paths, null));
     }
   } finally {
     db?.close();
@@ -191,7 +194,7 @@ async function mend(paths: Paths): Promise<void> {
 }
 
 /** Opens the store to repair it. Returns null for a file that is not a sound store, which stays untouched. */
-function openSound(paths: Paths): Database | null {
+function openIntactStore(paths: Paths): Database | null {
   const file = paths.database;
   if (!existsSync(file) || isMachine(paths)) return null;
   const db = openFile(file, { fileMustExist: true });

@@ -10,7 +10,7 @@ import { keyOfRunFile, keyOfStepFile } from "../../runner/index.ts";
 import type { Problem, Scene, Tools } from "./problem.ts";
 
 /** With less free space than this, in bytes, a store cannot grow by a checkpoint. */
-const LEAST_BYTES = 1024 * 1024;
+const MIN_FREE_BYTES = 1024 * 1024;
 
 /** Reports a disk without room for new records. */
 export function checkRoom({ home }: Paths): Problem[] {
@@ -18,7 +18,7 @@ export function checkRoom({ home }: Paths): Problem[] {
   const { bavail, bfree, bsize } = statfsSync(home);
   // Some free blocks may be reserved for root.
   const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
-  if (free >= LEAST_BYTES) return [];
+  if (free >= MIN_FREE_BYTES) return [];
   const what = `the disk that holds ${home} is full: ${free} bytes are free, so that little or nothing can be recorded`;
   const mend = "free disk space; agentctl delete <tasks> deletes ended tasks with their logs";
   return [{ check: "disk", task: null, what, mend, repair: null }];
@@ -26,29 +26,29 @@ export function checkRoom({ home }: Paths): Problem[] {
 
 /** Reports missing environments that open tasks and schedules need, and environments that nothing uses. */
 export function checkEnvironments({ db, paths: { env } }: Tools, tasks: Map<number, Task>): Problem[] {
-  const there = new Set(namesIn(env));
+  const existing = new Set(namesIn(env));
   const open = [...tasks.values()].filter(({ state }) => !isTerminal(state));
   const schedules = db.prepare("select name, env_hash as envHash from schedules order by name").all() as {
     name: string;
     envHash: string;
   }[];
   const used = new Set([...open, ...schedules].map(({ envHash }) => envHash));
-  const isMissing = ({ envHash }: { envHash: string }) => !there.has(envHash);
+  const isMissing = ({ envHash }: { envHash: string }) => !existing.has(envHash);
   const missing = open.filter(isMissing).map(({ id, state }): Problem => {
     const what = `the environment of task ${id} is gone`;
-    const again = `agentctl cancel ${id}, then agentctl rerun ${id}`;
-    const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : again;
+    const rerunHint = `agentctl cancel ${id}, then agentctl rerun ${id}`;
+    const mend = state === "suspended" ? `agentctl resume ${id} --refresh-env` : rerunHint;
     return { check: "environments", task: id, what, mend, repair: null };
   });
-  const withoutOne = schedules.filter(isMissing).map(({ name }): Problem => {
+  const schedulesWithout = schedules.filter(isMissing).map(({ name }): Problem => {
     const what = `the environment of schedule ${name} is gone`;
     const mend = `agentctl schedule remove ${name}, then agentctl schedule add ${name} …`;
     return { check: "environments", task: null, what, mend, repair: null };
   });
-  const unused = [...there].filter((name) => !used.has(name) && isOwnName("env", name));
+  const unused = [...existing].filter((name) => !used.has(name) && isOwnName("env", name));
   return [
     ...missing,
-    ...withoutOne,
+    ...schedulesWithout,
     ...unused.map((name): Problem => {
       const what = `the environment ${name.slice(0, 12)} is kept, and no open task or schedule uses it`;
       return removal("environments", what, join(env, name));
@@ -98,25 +98,25 @@ const OTHERS = 0o077;
  * Reports files that others could reach, except in the directory of a task and under names that agentctl did not give.
  */
 export function checkModes(paths: Paths): Problem[] {
-  const found: Problem[] = [];
+  const problems: Problem[] = [];
   const visit = (path: string) => {
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (!stat || stat.isSymbolicLink()) return;
     const mode = stat.mode & 0o777;
-    const wanted = stat.isDirectory() ? 0o700 : 0o600;
+    const expectedMode = stat.isDirectory() ? 0o700 : 0o600;
     if ((mode & OTHERS) !== 0) {
       const name = relative(paths.home, path) || path;
       const what = `${name} has mode 0${mode.toString(8)}: others can reach it`;
-      const mend = `--repair gives it 0${wanted.toString(8)}`;
-      found.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, wanted) });
+      const mend = `--repair gives it 0${expectedMode.toString(8)}`;
+      problems.push({ check: "modes", task: null, what, mend, repair: () => chmodSync(path, expectedMode) });
     }
     if (!stat.isDirectory()) return;
-    const isOfTask = /^\d+$/.test(relative(paths.tasks, path));
-    if (!isOfTask) for (const name of ownNamesIn(path, paths)) visit(join(path, name));
+    const isTaskFolder = /^\d+$/.test(relative(paths.tasks, path));
+    if (!isTaskFolder) for (const name of ownNamesIn(path, paths)) visit(join(path, name));
   };
   if (isHome(paths)) visit(paths.home);
   if (existsSync(paths.socket)) visit(paths.socket);
-  return found;
+  return problems;
 }
 
 /** Returns the names that agentctl gave. Below the folders of tasks and logs these are all names. */

@@ -16,8 +16,8 @@ export function checkAttempts(
     const attempt = readAttempt(row);
     const task = attempt && tasks.get(attempt.taskId);
     if (!attempt || !task) continue;
-    const mayLive = task.state === "working" || isFrozen(task);
-    const isLive = mayLive && attempt.n === task.attempt && attempt.endedAt === null;
+    const hasProcess = task.state === "working" || isFrozen(task);
+    const isLive = hasProcess && attempt.n === task.attempt && attempt.endedAt === null;
     const { taskId, n, token, runKey, pid } = attempt;
     attempts.push({ task: taskId, n, token, runKey, pid, isLive, isFrozen: isLive && isFrozen(task) });
     if (isLive) active.add(taskId);
@@ -63,12 +63,12 @@ function openAttempt({ id, state }: Task, n: number): Problem {
 function workingWithoutAttempt({ id }: Task): Problem {
   const repair: Problem["repair"] = ({ db, now }) => {
     const pause = { mode: "checkpoint", outcome: null, cause: "lost", actor: "doctor", reason: null };
-    const told = JSON.stringify({ ...pause, at: now, until: null, group: null });
+    const pauseJson = JSON.stringify({ ...pause, at: now, until: null, group: null });
     db.prepare(
       `update tasks set state = 'suspended', frozen = 0, pid = null, intent = null, pause = ?, phase_at = ?,
          updated_at = ? where id = ?`,
-    ).run(told, now, now, id);
-    append({ db, now }, id, { from: "working", to: "suspended", cause: "lost", data: null });
+    ).run(pauseJson, now, now, id);
+    appendEvent({ db, now }, id, { from: "working", to: "suspended", cause: "lost", data: null });
   };
   return {
     check: "attempts",
@@ -96,26 +96,32 @@ export function checkEvents({ db }: Tools, tasks: Map<number, Task>): Problem[] 
   const rows = db.prepare("select seq, task_id, from_state, to_state, cause from events order by seq");
   for (const event of rows.iterate() as Iterable<EventRow>) {
     const before = reached.get(event.task_id);
-    const wrong = event.cause === REPAIR ? null : (before?.wrong ?? wrongOf(event, before?.to ?? null));
+    const wrong =
+      event.cause === REPAIR ? null : (before?.wrong ?? checkTransition(event, before?.to ?? null));
     reached.set(event.task_id, { to: event.to_state, wrong });
   }
   return [...tasks.values()].flatMap((task): Problem[] => {
     const { to, wrong } = reached.get(task.id) ?? { to: null, wrong: `task ${task.id} has no history` };
-    const ends =
+    const endMismatch =
       to === task.state ? null : `the history of task ${task.id} ends in ${to}, and it is ${task.state}`;
-    const what = wrong ?? ends;
+    const what = wrong ?? endMismatch;
     if (what === null) return [];
     const repair: Problem["repair"] = (tools) =>
-      append(tools, task.id, { from: to, to: task.state, cause: REPAIR, data: JSON.stringify({ what }) });
+      appendEvent(tools, task.id, {
+        from: to,
+        to: task.state,
+        cause: REPAIR,
+        data: JSON.stringify({ what }),
+      });
     return [{ check: "events", task: task.id, what, mend: "--repair notes it in the history", repair }];
   });
 }
 
-function wrongOf(
+function checkTransition(
   { seq, task_id: id, from_state: from, to_state: to }: EventRow,
-  at: State | null,
+  current: State | null,
 ): string | null {
-  if (from !== at) return `event ${seq} of task ${id} leaves ${from}, and the task was ${at}`;
+  if (from !== current) return `event ${seq} of task ${id} leaves ${from}, and the task was ${current}`;
   if (from === to || to === null) return null;
   return isLegal(from, to)
     ? null
@@ -129,7 +135,7 @@ function isLegal(from: State | null, to: State): boolean {
   });
 }
 
-function append(
+function appendEvent(
   { db, now }: Pick<Tools, "db" | "now">,
   id: number,
   event: { from: State | null; to: State; cause: string; data: string | null },

@@ -17,48 +17,48 @@ import {
 import { keyCheck } from "../cluster/seal.ts";
 import { checkRunFiles } from "./files.ts";
 import { HOOKS_THAT_FAIL, hookProblems } from "./hooks.ts";
-import { type KnownAttempt, type Look, NOTHING_LOOKED_AT, type Problem, type Tools } from "./problem.ts";
+import { type Findings, type KnownAttempt, NO_COUNTS, type Problem, type Tools } from "./problem.ts";
 import { checkProcesses } from "./processes.ts";
 
-const MANY = 1_000_000;
-const CHECKPOINTS_KEPT = 100;
+const MAX_TASKS = 1_000_000;
+const KEEP_CHECKPOINTS = 100;
 
 /** Checks this home as a machine. If the database cannot be reached, reports that as the problem. */
-export async function lookAtMachine(tools: Tools): Promise<Look> {
+export async function inspectMachine(tools: Tools): Promise<Findings> {
   const { paths } = tools;
   let connection: Connection | undefined;
   let store: PostgresStore | undefined;
   try {
     const file = readClusterFile(paths) as ClusterFile;
     connection = new Connection(file.url, `agentctl ${file.name} doctor`);
-    const { keyCheck: known } = await readCluster(connection);
+    const { keyCheck: storedCheck } = await readCluster(connection);
     store = await PostgresStore.open(file.url, file.name, {
       fault: () => {},
-      keepCheckpoints: () => CHECKPOINTS_KEPT,
+      keepCheckpoints: () => KEEP_CHECKPOINTS,
     });
-    const ofStore = [
-      ...(known === keyCheck(file.key) ? [] : [wrongKey(paths)]),
+    const storeProblems = [
+      ...(storedCheck === keyCheck(file.key) ? [] : [wrongKey(paths)]),
       ...(await checkLease(connection, file.name, tools)),
       ...(await checkStandby(connection)),
     ];
-    return await lookInside(tools, file.name, { connection, store }, ofStore);
+    return await inspectStore(tools, file.name, { connection, store }, storeProblems);
   } catch (error) {
     const { message, data } = asAgentctlError(error);
     const mend = (data?.hint as string | undefined) ?? "agentctl cluster status";
-    return { looked: NOTHING_LOOKED_AT, problems: [ofTheStore(message, mend)] };
+    return { looked: NO_COUNTS, problems: [storeProblem(message, mend)] };
   } finally {
     await store?.close();
     await connection?.close();
   }
 }
 
-async function lookInside(
+async function inspectStore(
   tools: Tools,
   machine: string,
   { connection, store }: { connection: Connection; store: PostgresStore },
   before: Problem[],
-): Promise<Look> {
-  const open = await store.list({ limit: MANY });
+): Promise<Findings> {
+  const open = await store.list({ limit: MAX_TASKS });
   const processes = tools.runner.marked(tools.paths.home);
   const attempts = [
     ...(await liveAttempts(store, machine, open)),
@@ -68,13 +68,13 @@ async function lookInside(
     )),
   ];
   const scene = { tools, attempts, processes };
-  const counted = await connection.query(
+  const counts = await connection.query(
     `select ${["tasks", "attempts", "checkpoints", "events"].map((table) => `(select count(*) from ${table}) as ${table}`).join(", ")}`,
     [],
   );
   const hooks = await connection.query(HOOKS_THAT_FAIL, []);
   return {
-    looked: { ...(counted.rows[0] as Omit<Look["looked"], "processes">), processes: processes.length },
+    looked: { ...(counts.rows[0] as Omit<Findings["looked"], "processes">), processes: processes.length },
     problems: [
       ...before,
       ...(await checkSaved(store, open)),
@@ -85,13 +85,13 @@ async function lookInside(
   };
 }
 
-function ofTheStore(what: string, mend: string): Problem {
+function storeProblem(what: string, mend: string): Problem {
   return { check: "store", task: null, what, mend, repair: null };
 }
 
 function wrongKey({ clusterKey }: Paths): Problem {
   const what = `${clusterKey} is not the key of this cluster: what was given with --env cannot be read here`;
-  return ofTheStore(what, "copy cluster.key from another machine of the cluster");
+  return storeProblem(what, "copy cluster.key from another machine of the cluster");
 }
 
 /** Reports a machine that does not renew its lease while its daemon runs, or whose name another home has. */
@@ -103,12 +103,12 @@ async function checkLease(
   const id = await machineId(connection, name);
   if (id === undefined || id !== homeId(paths)) {
     const what = `machine ${name} is ${id === undefined ? "not in the cluster any more" : "another home"}`;
-    return [ofTheStore(what, "agentctl cluster leave, then agentctl cluster join")];
+    return [storeProblem(what, "agentctl cluster leave, then agentctl cluster join")];
   }
   const state = (await listMachines(connection)).find((machine) => machine.name === name)?.state;
   if (daemonPid === null || (state !== "away" && state !== "lost")) return [];
   const what = `the daemon runs, and machine ${name} is ${state}: its lease was not renewed in time`;
-  return [{ ...ofTheStore(what, `${paths.log} says why; agentctl daemon restart`), key: "lease" }];
+  return [{ ...storeProblem(what, `${paths.log} says why; agentctl daemon restart`), key: "lease" }];
 }
 
 /** Reports a standby that commits do not wait for: it lacks the latest ones, and every acknowledged one must last. */
@@ -121,7 +121,7 @@ async function checkStandby(connection: Connection): Promise<Problem[]> {
   if (rows[0]?.standbys === 0 || rows[0]?.waited_for !== "") return [];
   const what =
     "the database has a standby that no commit waits for: where it takes over, the newest steps are lost";
-  return [ofTheStore(what, "set synchronous_standby_names in postgresql.conf")];
+  return [storeProblem(what, "set synchronous_standby_names in postgresql.conf")];
 }
 
 /** Returns the attempts that should have a process here. */
@@ -130,14 +130,16 @@ async function liveAttempts(
   machine: string,
   open: readonly Task[],
 ): Promise<KnownAttempt[]> {
-  const here = open.filter((task) => task.machine === machine && (task.state === "working" || task.frozen));
-  const known = here.map(async ({ id, frozen }) => {
+  const localTasks = open.filter(
+    (task) => task.machine === machine && (task.state === "working" || task.frozen),
+  );
+  const attempts = localTasks.map(async ({ id, frozen }) => {
     const attempt = (await store.attempts(id)).at(-1);
     if (!attempt || attempt.endedAt !== null) return [];
     const { n, token, runKey, pid } = attempt;
     return [{ task: id, n, token, runKey, pid, isLive: true, isFrozen: frozen }];
   });
-  return (await Promise.all(known)).flat();
+  return (await Promise.all(attempts)).flat();
 }
 
 /** Returns the ended attempts whose marker is still on a process here. */
@@ -151,14 +153,14 @@ async function endedAttempts(connection: Connection, tokens: readonly string[]):
 /** Reports checkpoints and journals that open tasks would continue from and that cannot be read. */
 async function checkSaved(store: PostgresStore, open: readonly Task[]): Promise<Problem[]> {
   const problems: Problem[] = [];
-  const refused = (check: Problem["check"], id: number) => (error: unknown) => {
+  const reportRefusal = (check: Problem["check"], id: number) => (error: unknown) => {
     const { message, data } = asAgentctlError(error);
     const mend = (data?.hint as string | undefined) ?? `agentctl show ${id}`;
     problems.push({ check, task: id, what: message, mend, repair: null });
   };
   for (const { id, checkpoint, journaled } of open) {
-    if (journaled) await store.requireJournal(id).catch(refused("journal", id));
-    if (checkpoint) await store.checkpointData(id, checkpoint.seq).catch(refused("checkpoints", id));
+    if (journaled) await store.requireJournal(id).catch(reportRefusal("journal", id));
+    if (checkpoint) await store.checkpointData(id, checkpoint.seq).catch(reportRefusal("checkpoints", id));
   }
   return problems;
 }

@@ -38,13 +38,13 @@ export interface Problem {
 }
 
 /** What was checked, and what is wrong with it. */
-export interface Look {
+export interface Findings {
   looked: Report["looked"];
   problems: Problem[];
 }
 
 /** The counts if nothing could be checked. */
-export const NOTHING_LOOKED_AT = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
+export const NO_COUNTS = { tasks: 0, attempts: 0, checkpoints: 0, events: 0, processes: 0 };
 
 /** What checks and repairs need. */
 export interface Tools {
@@ -76,4 +76,4 @@ export interface Scene {
 }
 
 /** How to repair a problem that the next start of the daemon repairs. */
-export const BY_RECOVERY = "the next start of the daemon recovers it: agentctl daemon restart";
+export const RECOVERY_HINT = "the next start of the daemon recovers it: agentctl daemon restart";

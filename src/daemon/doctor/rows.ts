@@ -15,9 +15,9 @@ type Rows = Record<string, never>[];
 
 /** Checks the file as a whole: its pages, its schema, its references, its numbering. */
 export function checkStore({ db, paths }: Tools): Problem[] {
-  const ofFile = [...checkPages(db, paths.backups), ...checkSchema(db)];
-  if (ofFile.some(({ repair }) => repair === null)) return ofFile;
-  return [...ofFile, ...checkReferences(db), ...checkNumbers(db)];
+  const fileProblems = [...checkPages(db, paths.backups), ...checkSchema(db)];
+  if (fileProblems.some(({ repair }) => repair === null)) return fileProblems;
+  return [...fileProblems, ...checkReferences(db), ...checkNumbers(db)];
 }
 
 function checkPages(db: Database, backups: string): Problem[] {
@@ -72,9 +72,9 @@ function checkNumbers(db: Database): Problem[] {
   ];
   return numbered.flatMap(({ table, column }): Problem[] => {
     const highest = db.prepare(`select coalesce(max(${column}), 0) from ${table}`).pluck().get() as number;
-    const given = db.prepare("select seq from sqlite_sequence where name = ?").pluck().get(table);
-    if (highest <= ((given as number | undefined) ?? 0)) return [];
-    const what = `the numbering of ${table} is at ${given ?? 0}, and there is a number ${highest}`;
+    const sequence = db.prepare("select seq from sqlite_sequence where name = ?").pluck().get(table);
+    if (highest <= ((sequence as number | undefined) ?? 0)) return [];
+    const what = `the numbering of ${table} is at ${sequence ?? 0}, and there is a number ${highest}`;
     const repair = ({ db }: Tools) => {
       db.prepare("delete from sqlite_sequence where name = ?").run(table);
       db.prepare("insert into sqlite_sequence (name, seq) values (?, ?)").run(table, highest);
@@ -120,8 +120,8 @@ function readTask(row: Rows[number]): Task | null {
 
 function repairEnd(id: number, hasEnded: boolean): Problem["repair"] {
   return ({ db, now }) => {
-    const at = db.prepare("select max(at) from events where task_id = ?").pluck().get(id) ?? now;
-    db.prepare("update tasks set ended_at = ? where id = ?").run(hasEnded ? at : null, id);
+    const endedAt = db.prepare("select max(at) from events where task_id = ?").pluck().get(id) ?? now;
+    db.prepare("update tasks set ended_at = ? where id = ?").run(hasEnded ? endedAt : null, id);
   };
 }
 
@@ -150,13 +150,13 @@ function checkQueues(db: Database): Problem[] {
 function checkDependents(tasks: Map<number, Task>): Problem[] {
   return [...tasks.values()].flatMap((task): Problem[] => {
     if (task.blockedBy === null || isTerminal(task.state)) return [];
-    const on = tasks.get(task.blockedBy);
-    if (on && !isTerminal(on.state)) return [];
+    const dependency = tasks.get(task.blockedBy);
+    if (dependency && !isTerminal(dependency.state)) return [];
     const { blockedBy, broken } = dependencyStatus(task.after, (id) => tasks.get(id)?.state);
-    const what = `task ${task.id} waits for task ${task.blockedBy}, which ${on ? `is ${on.state}` : "does not exist"}`;
+    const what = `task ${task.id} waits for task ${task.blockedBy}, which ${dependency ? `is ${dependency.state}` : "does not exist"}`;
     const repair: Problem["repair"] = ({ db }) =>
       void db.prepare("update tasks set blocked_by = ? where id = ?").run(blockedBy, task.id);
-    const isFree = on !== undefined && !broken;
+    const isFree = dependency !== undefined && !broken;
     const mend = isFree ? "--repair unblocks it" : `agentctl cancel ${task.id}`;
     return [{ check: "rows", task: task.id, what, mend, repair: isFree ? repair : null }];
   });

@@ -15,9 +15,9 @@ export function checkCheckpoints({ db }: Tools, tasks: Map<number, Task>): Probl
     const { task_id: id, data, ...rest } = row as { task_id: number; data: Buffer | string };
     const info = toCheckpoint(rest as never);
     const bytes = Buffer.from(data as string);
-    const isWhole =
+    const isIntact =
       bytes.length === info.size && createHash("sha256").update(bytes).digest("hex") === info.sha256;
-    if (isWhole) good.set(id, [...(good.get(id) ?? []), info]);
+    if (isIntact) good.set(id, [...(good.get(id) ?? []), info]);
     else {
       bad.push(info);
       owners.push(id);
@@ -28,7 +28,7 @@ export function checkCheckpoints({ db }: Tools, tasks: Map<number, Task>): Probl
   const dangling = [...tasks.values()].flatMap((task) => {
     const { checkpoint, id } = task;
     if (checkpoint === null || isBad(id, checkpoint.seq)) return [];
-    return misnamed(task, checkpoint, good.get(id) ?? []);
+    return checkReference(task, checkpoint, good.get(id) ?? []);
   });
   return [...corrupt, ...dangling];
 }
@@ -40,12 +40,13 @@ function corruptProblem(
 ): Problem[] {
   if (!task) return [];
   const what = `checkpoint ${info.seq} of task ${task.id} does not fit its size and checksum`;
-  const left = (good.get(task.id) ?? []).filter(({ superseded }) => !superseded);
+  const remaining = (good.get(task.id) ?? []).filter(({ superseded }) => !superseded);
   const isNeeded = task.checkpoint?.seq === info.seq && !isTerminal(task.state);
-  if (isNeeded) return [{ check: "checkpoints", task: task.id, what, mend: goOn(task, left), repair: null }];
+  if (isNeeded)
+    return [{ check: "checkpoints", task: task.id, what, mend: continueHint(task, remaining), repair: null }];
   const repair: Problem["repair"] = ({ db }) => {
     db.prepare("delete from checkpoints where task_id = ? and seq = ?").run(task.id, info.seq);
-    if (task.checkpoint?.seq === info.seq) point(db, task.id, left.at(-1) ?? null);
+    if (task.checkpoint?.seq === info.seq) setCheckpoint(db, task.id, remaining.at(-1) ?? null);
   };
   return [
     {
@@ -58,30 +59,30 @@ function corruptProblem(
   ];
 }
 
-function goOn({ id }: Task, left: CheckpointInfo[]): string {
-  const from = left.at(-1);
+function continueHint({ id }: Task, remaining: CheckpointInfo[]): string {
+  const from = remaining.at(-1);
   return from
     ? `agentctl resume ${id} --from ${from.seq} goes on from the newest good one`
     : `agentctl resume ${id} --from-start begins again`;
 }
 
 /** Reports a task whose checkpoint does not exist, or does not match the task's description of it. */
-function misnamed(task: Task, named: CheckpointInfo, good: CheckpointInfo[]): Problem[] {
-  const there = good.find(({ seq }) => seq === named.seq);
-  if (there?.sha256 === named.sha256 && there.size === named.size) return [];
+function checkReference(task: Task, expected: CheckpointInfo, good: CheckpointInfo[]): Problem[] {
+  const existing = good.find(({ seq }) => seq === expected.seq);
+  if (existing?.sha256 === expected.sha256 && existing.size === expected.size) return [];
   const common = { check: "checkpoints", task: task.id } as const;
-  if (there) {
-    const what = `task ${task.id} has data about checkpoint ${named.seq} that do not match the checkpoint`;
-    const repair: Problem["repair"] = ({ db }) => point(db, task.id, there);
+  if (existing) {
+    const what = `task ${task.id} has data about checkpoint ${expected.seq} that do not match the checkpoint`;
+    const repair: Problem["repair"] = ({ db }) => setCheckpoint(db, task.id, existing);
     return [{ ...common, what, mend: "--repair takes the data of the checkpoint", repair }];
   }
-  const what = `task ${task.id} names checkpoint ${named.seq}, which does not exist`;
-  if (!isTerminal(task.state)) return [{ ...common, what, mend: goOn(task, good), repair: null }];
-  const repair: Problem["repair"] = ({ db }) => point(db, task.id, good.at(-1) ?? null);
+  const what = `task ${task.id} names checkpoint ${expected.seq}, which does not exist`;
+  if (!isTerminal(task.state)) return [{ ...common, what, mend: continueHint(task, good), repair: null }];
+  const repair: Problem["repair"] = ({ db }) => setCheckpoint(db, task.id, good.at(-1) ?? null);
   return [{ ...common, what, mend: "--repair names the newest that is left", repair }];
 }
 
-function point(db: Tools["db"], id: number, info: CheckpointInfo | null): void {
+function setCheckpoint(db: Tools["db"], id: number, info: CheckpointInfo | null): void {
   db.prepare("update tasks set checkpoint = ? where id = ?").run(info && JSON.stringify(info), id);
 }
 
@@ -100,7 +101,7 @@ export function checkJournals({ db }: Tools, tasks: Map<number, Task>): Problem[
          and position > (select coalesce(max(position), 0) from steps s where s.task_id = c.task_id)`,
     )
     .all() as { id: number; seq: number; position: number; steps: number }[];
-  const unread = db
+  const unreadable = db
     .prepare(
       "select task_id as id, name, position from steps where result <> '' and not json_valid(result) order by task_id, position",
     )
@@ -113,7 +114,7 @@ export function checkJournals({ db }: Tools, tasks: Map<number, Task>): Problem[
       what: `the journal of task ${id} has ${steps} of its ${last} acknowledged calls`,
       id,
     })),
-    ...unread.filter(isOpen).map(({ id, name, position }) => ({
+    ...unreadable.filter(isOpen).map(({ id, name, position }) => ({
       what: `the result of call ${position} of task ${id}, step ${JSON.stringify(name)}, cannot be read`,
       id,
     })),

@@ -6,8 +6,8 @@ import { foldersOf } from "../../engine/index.ts";
 import type { ArtifactJson, Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
-import { isHere, readArtifactElsewhere } from "./elsewhere.ts";
-import { PIECE_BYTES, piece } from "./piece.ts";
+import { isLocal, readRemoteArtifact } from "./elsewhere.ts";
+import { PIECE_BYTES, readPiece } from "./piece.ts";
 
 export function artifactJson(artifact: {
   name: string;
@@ -36,18 +36,18 @@ export function artifactHandlers(
     const task = await engine.require(ref);
     const folder = foldersOf(engine, task.id).artifacts;
     const artifacts = await Promise.all(
-      (await engine.store.artifacts(task.id)).map(async (kept) => {
-        const path = join(folder, kept.name);
-        if (isHere(daemon, kept.machine)) return artifactJson({ ...kept, path, machine: null });
-        const there = await files?.whereabouts(kept.machine as string, path);
-        return artifactJson({ ...kept, path: there?.path ?? path });
+      (await engine.store.artifacts(task.id)).map(async (stored) => {
+        const path = join(folder, stored.name);
+        if (isLocal(daemon, stored.machine)) return artifactJson({ ...stored, path, machine: null });
+        const location = await files?.whereabouts(stored.machine as string, path);
+        return artifactJson({ ...stored, path: location?.path ?? path });
       }),
     );
     return { task, artifacts };
   };
   const get = async (ref: string | number, name: string) => {
     const { task, artifacts } = await list(ref);
-    const artifact = artifacts.find((one) => one.name === name);
+    const artifact = artifacts.find((each) => each.name === name);
     if (artifact) return { task, artifact };
     const reason = `task ${task.id} has no artifact ${JSON.stringify(name)}`;
     const hint = `agentctl artifact list ${task.id}`;
@@ -60,10 +60,9 @@ export function artifactHandlers(
       const { task, artifact } = await get(id, name);
       const { path, sha256, machine } = artifact;
       if (machine !== undefined)
-        return await readArtifactElsewhere(daemon, task, { name, sha256, machine }, { offset, length });
-      const found = await piece(path, { offset, length });
-      if (found)
-        return { data: found.data.toString("base64"), offset: found.offset, size: found.size, sha256 };
+        return await readRemoteArtifact(daemon, task, { name, sha256, machine }, { offset, length });
+      const part = await readPiece(path, { offset, length });
+      if (part) return { data: part.data.toString("base64"), offset: part.offset, size: part.size, sha256 };
       const reason = `the file of artifact ${JSON.stringify(name)} of task ${task.id} is not there any more: ${path}`;
       throw new AgentctlError("ArtifactNotFound", { id: task.id, state: task.state, reason });
     },

@@ -24,20 +24,20 @@ import {
 import type { Handlers, JournalEntry } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { artifactJson } from "./artifacts.ts";
-import { at, type Daemon } from "./context.ts";
+import { type Daemon, parseTime } from "./context.ts";
 
 type Attempt = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `attempt/${string}`>>;
 
 /** Returns the handlers of what a running task asks for. The attempt's token authorises each call. */
 export function attemptHandlers({ engine }: Daemon): Attempt {
   // Dispatch has checked that there is a token.
-  const active = (params: { token?: string | undefined }, caller: Caller, isSave = false) =>
+  const authorise = (params: { token?: string | undefined }, caller: Caller, isSave = false) =>
     activeByToken(engine, params.token ?? (caller.token as string), isSave);
   return {
     "attempt/hello": async ({ token }, caller) => {
-      const mine = await activeByToken(engine, token);
+      const active = await activeByToken(engine, token);
       caller.token = token;
-      const welcome = await hello(engine, mine, linkTo(caller));
+      const welcome = await hello(engine, active, linkTo(caller));
       const { task, attempt, dir, pausing, checkpoint, module } = welcome;
       return {
         id: task.id,
@@ -59,112 +59,117 @@ export function attemptHandlers({ engine }: Daemon): Attempt {
     },
 
     "attempt/journal": async (params, caller) => {
-      const { taskId } = await active(params, caller);
+      const { taskId } = await authorise(params, caller);
       const part = await journalPart(engine, await engine.require(taskId), params.after);
       return { journal: part.steps.map(entryOf), next: part.next ?? undefined };
     },
 
     "attempt/checkpoint": async (params, caller) => {
-      const mine = await active(params, caller, true);
+      const active = await authorise(params, caller, true);
       const { label, base, nonce, unused } = params;
       const kept = params.kept?.map(({ value, ...key }) => ({ ...key, value: JSON.stringify(value) }));
       const save = { data: bytesOf(params), ...defined({ label, base, nonce, kept, unused }) };
-      return { seq: await saveCheckpoint(engine, mine, save) };
+      return { seq: await saveCheckpoint(engine, active, save) };
     },
 
     "attempt/step": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const place = placeOf("step", params.name, params);
       if (params.started) {
-        await stepBegan(engine, mine, place);
+        await stepBegan(engine, active, place);
         return {};
       }
       if (params.started === false) {
-        stepEnded(mine, place);
+        stepEnded(active, place);
         return {};
       }
-      const startedAt = at(params.startedAt) ?? engine.clock.now();
-      const value = params.value === undefined ? NOTHING : JSON.stringify(params.value);
-      const known = await acknowledge(engine, mine, place, { value, startedAt });
+      const startedAt = parseTime(params.startedAt) ?? engine.clock.now();
+      const value = params.value === undefined ? NO_VALUE : JSON.stringify(params.value);
+      const existing = await acknowledge(engine, active, place, { value, startedAt });
       const { written } = params;
       return {
-        ...journaledValue(known ?? NOTHING),
-        ...defined({ taken: written === undefined ? undefined : mine.steps?.hasRead(written) }),
+        ...journaledValue(existing ?? NO_VALUE),
+        ...defined({ taken: written === undefined ? undefined : active.steps?.hasRead(written) }),
       };
     },
 
     "attempt/keep": async ({ name, n, base, value, ...params }, caller) => {
-      const mine = await active(params, caller);
-      await keep(engine, mine, { name, n, base, value: JSON.stringify(value) });
+      const active = await authorise(params, caller);
+      await keep(engine, active, { name, n, base, value: JSON.stringify(value) });
       return {};
     },
 
     "attempt/suspend": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const { cause, reason = null, error } = params;
-      await suspendItself(engine, mine, { cause, reason, until: at(params.until), error: failureOf(error) });
+      await suspendItself(engine, active, {
+        cause,
+        reason,
+        until: parseTime(params.until),
+        error: failureOf(error),
+      });
       return {};
     },
 
     "attempt/sleep": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const place = placeOf("sleep", "sleep", params);
-      return { until: toIso(await sleepUntil(engine, mine, place, params.ms)) };
+      return { until: toIso(await sleepUntil(engine, active, place, params.ms)) };
     },
 
     "attempt/ask": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const { prompt, choices, timeoutMs, default: fallback } = params;
-      const asked = { prompt, ...defined({ choices, timeoutMs, fallback }) };
+      const question = { prompt, ...defined({ choices, timeoutMs, fallback }) };
       const place = placeOf("ask", "ask", params);
-      return { answer: await openQuestion(engine, mine, place, asked) };
+      return { answer: await openQuestion(engine, active, place, question) };
     },
 
     "attempt/progress": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const { done, total = null, message = null } = params;
       const progress = { done, total, message };
-      await engine.store.update(mine.taskId, { progress }, { token: mine.token });
+      await engine.store.update(active.taskId, { progress }, { token: active.token });
       return {};
     },
 
     "attempt/artifact": async (params, caller) => {
-      const mine = await active(params, caller);
-      return { artifact: artifactJson(await keepArtifact(engine, mine, params)) };
+      const active = await authorise(params, caller);
+      return { artifact: artifactJson(await keepArtifact(engine, active, params)) };
     },
 
     "attempt/messages": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const key = params.n === undefined ? null : placeOf("messages", "messages", params);
-      const take = () => engine.store.takeMessages(mine.token, key, engine.clock.now());
+      const take = () => engine.store.takeMessages(active.token, key, engine.clock.now());
       return { messages: await take() };
     },
 
     "attempt/agent": async ({ report, session, progressed, ...params }, caller) => {
-      const mine = await active(params, caller);
-      await reportAgent(engine, mine, report, defined({ session, progressed }));
+      const active = await authorise(params, caller);
+      await reportAgent(engine, active, report, defined({ session, progressed }));
       return {};
     },
 
     "attempt/alive": async (params, caller) => {
-      (await active(params, caller)).update({ hasConfirmedCancel: true });
+      (await authorise(params, caller)).update({ hasConfirmedCancel: true });
       return {};
     },
 
     "attempt/suspended": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const value = params.value === undefined ? undefined : JSON.stringify(params.value);
-      const until = at(params.until) ?? undefined;
-      const left = { to: params.for, ...defined({ base: params.base, value, until }) };
-      await suspended(engine, mine, left);
+      const until = parseTime(params.until) ?? undefined;
+      const suspension = { to: params.for, ...defined({ base: params.base, value, until }) };
+      await suspended(engine, active, suspension);
       return {};
     },
 
     "attempt/result": async (params, caller) => {
-      const mine = await active(params, caller);
+      const active = await authorise(params, caller);
       const { value = null, unused } = params;
       const error = failureOf(params.error);
-      await saveResult(engine, mine, error ? { error } : { value }, unused);
+      await saveResult(engine, active, error ? { error } : { value }, unused);
       return {};
     },
   };
@@ -197,10 +202,10 @@ function failureOf(
 }
 
 /** The journal entry of a step without a return value: JSON cannot express undefined. */
-const NOTHING = "";
+const NO_VALUE = "";
 
 function journaledValue(result: string): { value?: unknown } {
-  return result === NOTHING ? {} : { value: JSON.parse(result) };
+  return result === NO_VALUE ? {} : { value: JSON.parse(result) };
 }
 
 function placeOf(
@@ -223,8 +228,8 @@ function bytesOf(params: { value?: unknown; data?: string | undefined }): Buffer
 /** Decodes `data`. Node skips invalid characters and would return other bytes, so we encode again and compare. */
 function fromBase64(data: string): Buffer {
   const bytes = Buffer.from(data, "base64");
-  const again = bytes.toString("base64");
+  const encoded = bytes.toString("base64");
   // Line breaks, which the program base64 adds, have no meaning.
-  if (again === data || again === data.replace(/\s+/g, "")) return bytes;
+  if (encoded === data || encoded === data.replace(/\s+/g, "")) return bytes;
   throw new AgentctlError("InvalidParams", { field: "data", reason: "is not base64 with its padding" });
 }

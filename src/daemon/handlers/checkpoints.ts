@@ -14,15 +14,15 @@ export function checkpointHandlers({
     },
     "checkpoints/get": async ({ id, seq }) => {
       const task = await engine.require(id);
-      const wanted = seq ?? task.checkpoint?.seq;
-      if (wanted === undefined) {
+      const requestedSeq = seq ?? task.checkpoint?.seq;
+      if (requestedSeq === undefined) {
         const reason = "has saved no checkpoint";
         throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state, reason });
       }
-      const data = await engine.store.checkpointData(task.id, wanted);
-      const info = (await engine.store.checkpoints(task.id)).find((one) => one.seq === wanted);
+      const data = await engine.store.checkpointData(task.id, requestedSeq);
+      const info = (await engine.store.checkpoints(task.id)).find((each) => each.seq === requestedSeq);
       if (!info)
-        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state, seq: wanted });
+        throw new AgentctlError("CheckpointNotFound", { id: task.id, state: task.state, seq: requestedSeq });
       return { checkpoint: checkpointJson(info), data: data.toString("base64") };
     },
   };

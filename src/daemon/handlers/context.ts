@@ -35,8 +35,8 @@ export async function show({ engine }: Daemon, task: Task): Promise<TaskJson> {
 }
 
 /** Converts a time on the wire to milliseconds since 1970. */
-export function at(iso: string): number;
-export function at(iso: string | null | undefined): number | null;
-export function at(iso: string | null | undefined): number | null {
+export function parseTime(iso: string): number;
+export function parseTime(iso: string | null | undefined): number | null;
+export function parseTime(iso: string | null | undefined): number | null {
   return iso === null || iso === undefined ? null : Date.parse(iso);
 }

@@ -7,17 +7,19 @@ import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
 
 /** How long a request for the status, which also precedes a stop, waits for a cluster's database, in ms. */
-const COUNT_MS = 2000;
+const COUNT_TIMEOUT_MS = 2000;
 
-type Counted = { tasks: Record<string, number>; store: string | null };
+type Counts = { tasks: Record<string, number>; store: string | null };
 
-async function counted({ store, cluster }: Daemon["engine"]): Promise<Counted> {
-  const counting = store.counts().then((tasks): Counted => ({ tasks, store: null }));
+async function countTasks({ store, cluster }: Daemon["engine"]): Promise<Counts> {
+  const counting = store.counts().then((tasks): Counts => ({ tasks, store: null }));
   if (!cluster) return await counting;
-  const unknown = (why: string): Counted => ({ tasks: {}, store: why });
-  const late = sleep(COUNT_MS, undefined, { ref: false }).then(() => unknown("the database does not answer"));
-  const known = counting.catch((error) => unknown(asAgentctlError(error).message));
-  return await Promise.race([known, late]);
+  const unknown = (reason: string): Counts => ({ tasks: {}, store: reason });
+  const timeout = sleep(COUNT_TIMEOUT_MS, undefined, { ref: false }).then(() =>
+    unknown("the database does not answer"),
+  );
+  const counts = counting.catch((error) => unknown(asAgentctlError(error).message));
+  return await Promise.race([counts, timeout]);
 }
 
 export function daemonHandlers(
@@ -39,7 +41,7 @@ export function daemonHandlers(
       log: paths.log,
       startedAt: toIso(startedAt),
       uptimeMs: Math.max(0, engine.clock.now() - startedAt),
-      ...(await counted(engine)),
+      ...(await countTasks(engine)),
       http: daemon.web.status(),
     }),
     "daemon/reload": async () => daemon.reload(),

@@ -61,9 +61,9 @@ const INPUT_CHARS = 500;
 function optionsOf(task: Task): Details["options"] {
   // The other options are already in the JSON of every task.
   const differs = ({ name, fallback, isShown }: (typeof submittedFields)[number]) =>
-    !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback) && !isOfItself(name);
+    !isShown && JSON.stringify(task[name]) !== JSON.stringify(fallback) && !isSetByDaemon(name);
   // A `notBefore` that the daemon set itself, for a back-off or a limit.
-  const isOfItself = (name: string) => name === "notBefore" && (task.delay ?? "time") !== "time";
+  const isSetByDaemon = (name: string) => name === "notBefore" && (task.delay ?? "time") !== "time";
   return Object.fromEntries(submittedFields.filter(differs).map(({ name }) => [name, task[name]]));
 }
 
@@ -71,7 +71,8 @@ function treeOf({ active, runner }: Daemon["engine"], { id }: Task): Details["tr
   const running = active.get(id)?.running;
   if (!running) return null;
   const members = runner.tree(running).filter(({ isGuard }) => !isGuard);
-  const sum = (of: "cpuMs" | "residentBytes") => members.reduce((total, member) => total + member[of], 0);
+  const sum = (field: "cpuMs" | "residentBytes") =>
+    members.reduce((total, member) => total + member[field], 0);
   return { processes: members.length, cpuMs: sum("cpuMs"), memoryBytes: sum("residentBytes") };
 }
 

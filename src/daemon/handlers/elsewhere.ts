@@ -5,56 +5,58 @@ import { toIso } from "../../core/time.ts";
 import { logName } from "../../engine/index.ts";
 import type { Handlers, Params, Result } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
-import type { Question } from "../cluster/shared-files.ts";
+import type { MachineRequest } from "../cluster/shared-files.ts";
 import { artifactName, type SharedFiles } from "../cluster/shared-files.ts";
 import type { Daemon } from "./context.ts";
-import { type Found, logsHere, placeOf } from "./logs-here.ts";
-import type { Wanted } from "./piece.ts";
+import { type FoundLogs, findLocalLogs, logPath } from "./logs-here.ts";
+import type { PieceRequest } from "./piece.ts";
 
 type Bytes = Omit<Result<"logs/read">, "live">;
 type Away = Result<"logs/path">["away"];
 
 /** Returns whether a file that an attempt on `machine` wrote is here. Always true outside of a cluster. */
-export function isHere({ engine }: Pick<Daemon, "engine">, machine: string | null): boolean {
+export function isLocal({ engine }: Pick<Daemon, "engine">, machine: string | null): boolean {
   return engine.cluster === null || machine === null || machine === engine.cluster.machine;
 }
 
 /** Returns the logs of attempts on other machines. `away` has those that are incomplete until a machine responds. */
-export async function logsElsewhere(
+export async function findRemoteLogs(
   daemon: Daemon,
   task: Task,
   attempts: readonly Attempt[],
   raw: boolean,
-): Promise<Found & { away: Away }> {
-  const all: Found & { away: Away } = { logs: [], missing: [], away: [] };
-  if (!daemon.files) return all;
+): Promise<FoundLogs & { away: Away }> {
+  const result: FoundLogs & { away: Away } = { logs: [], missing: [], away: [] };
+  if (!daemon.files) return result;
   for (const machine of new Set(attempts.map((attempt) => attempt.machine as string))) {
-    const there = attempts.filter((attempt) => attempt.machine === machine);
-    const params = { id: task.id, attempts: there.map(({ n }) => n), raw };
-    const answer = (await daemon.files.ask(machine, { method: "logs/path", params })) as Found | undefined;
-    all.logs.push(...(answer?.logs ?? []).map((log) => ({ ...log, machine })));
-    const unknown = there.filter(({ n }) => !answer?.logs.some(({ attempt }) => attempt === n));
-    const kept = await Promise.all(
+    const machineAttempts = attempts.filter((attempt) => attempt.machine === machine);
+    const params = { id: task.id, attempts: machineAttempts.map(({ n }) => n), raw };
+    const response = (await daemon.files.ask(machine, { method: "logs/path", params })) as
+      | FoundLogs
+      | undefined;
+    result.logs.push(...(response?.logs ?? []).map((log) => ({ ...log, machine })));
+    const unknown = machineAttempts.filter(({ n }) => !response?.logs.some(({ attempt }) => attempt === n));
+    const keptLogs = await Promise.all(
       unknown.map((attempt) => keptLog(daemon, daemon.files as SharedFiles, attempt, raw)),
     );
-    const isKept = (n: number) => kept.some((log) => log?.attempt === n);
-    all.logs.push(...kept.filter((log) => log !== undefined));
-    all.missing.push(...(answer?.missing ?? []).filter((n) => !isKept(n)));
-    if (answer || raw) continue;
-    const cut = unknown.filter(({ n }) => kept.find((log) => log?.attempt === n)?.start !== 0);
-    const { lastSeenAt } = await absent(daemon.files, machine, cut[0]);
-    all.away.push(...cut.map(({ n }) => ({ attempt: n, machine, lastSeenAt })));
+    const isKept = (n: number) => keptLogs.some((log) => log?.attempt === n);
+    result.logs.push(...keptLogs.filter((log) => log !== undefined));
+    result.missing.push(...(response?.missing ?? []).filter((n) => !isKept(n)));
+    if (response || raw) continue;
+    const incomplete = unknown.filter(({ n }) => keptLogs.find((log) => log?.attempt === n)?.start !== 0);
+    const { lastSeenAt } = await absent(daemon.files, machine, incomplete[0]);
+    result.away.push(...incomplete.map(({ n }) => ({ attempt: n, machine, lastSeenAt })));
   }
-  return all;
+  return result;
 }
 
 async function keptLog({ engine }: Daemon, files: SharedFiles, attempt: Attempt, raw: boolean) {
   const { taskId: id, n, machine, endedAt } = attempt;
-  const found = await files.kept(id, logName(n, raw), { length: 0 });
-  if (!found) return undefined;
-  const { path } = await files.whereabouts(machine as string, placeOf(engine, id, n, raw));
-  const updatedAt = toIso(found.keptAt);
-  return { attempt: n, path, live: endedAt === null, machine, start: found.start, updatedAt };
+  const copy = await files.readKept(id, logName(n, raw), { length: 0 });
+  if (!copy) return undefined;
+  const { path } = await files.whereabouts(machine as string, logPath(engine, id, n, raw));
+  const updatedAt = toIso(copy.keptAt);
+  return { attempt: n, path, live: endedAt === null, machine, start: copy.start, updatedAt };
 }
 
 async function absent(files: SharedFiles, machine: string, attempt: Attempt | undefined) {
@@ -63,25 +65,25 @@ async function absent(files: SharedFiles, machine: string, attempt: Attempt | un
 }
 
 /** Returns bytes of the log of an attempt on another machine. `missing` names the machine whose part is unavailable. */
-export async function readElsewhere(
+export async function readRemoteLog(
   { files }: Daemon,
   attempt: Attempt,
-  { raw, waitMs, ...wanted }: Wanted & { raw: boolean; waitMs: number },
+  { raw, waitMs, ...range }: PieceRequest & { raw: boolean; waitMs: number },
 ): Promise<Bytes> {
   const { taskId: id, n } = attempt;
   const machine = attempt.machine as string;
-  const params = { id, attempt: n, raw, waitMs, ...wanted };
+  const params = { id, attempt: n, raw, waitMs, ...range };
   let refusal: AgentctlError | undefined;
-  const answer = await files?.ask(machine, { method: "logs/read", params }, waitMs).catch((error) => {
+  const response = await files?.ask(machine, { method: "logs/read", params }, waitMs).catch((error) => {
     refusal = asAgentctlError(error);
     if (refusal.name !== "LogNotFound") throw refusal;
   });
-  if (answer) return answer as Bytes;
-  const { offset = 0 } = wanted;
-  const kept = await files?.kept(id, logName(n, raw), wanted);
+  if (response) return response as Bytes;
+  const { offset = 0 } = range;
+  const kept = await files?.readKept(id, logName(n, raw), range);
   if (kept) {
     const { data, size, start } = kept;
-    const isCut = wanted.fromEnd === undefined ? offset < start : size - wanted.fromEnd < start && start > 0;
+    const isCut = range.fromEnd === undefined ? offset < start : size - range.fromEnd < start && start > 0;
     const missing = isCut ? await absent(files as SharedFiles, machine, attempt) : null;
     return { data: data.toString("base64"), offset: kept.offset, size, missing };
   }
@@ -90,20 +92,20 @@ export async function readElsewhere(
 }
 
 /** Returns bytes of an artifact on another machine: from the kept copy, else from that machine. */
-export async function readArtifactElsewhere(
+export async function readRemoteArtifact(
   { files }: Daemon,
   task: Task,
   { name, sha256, machine }: { name: string; sha256: string; machine: string },
-  wanted: { offset?: number; length: number },
+  range: { offset?: number; length: number },
 ): Promise<Result<"artifacts/read">> {
-  const kept = await files?.kept(task.id, artifactName(sha256), wanted);
+  const kept = await files?.readKept(task.id, artifactName(sha256), range);
   if (kept) {
     const { data, offset, size } = kept;
     return { data: data.toString("base64"), offset, size, sha256 };
   }
-  const params = { id: task.id, name, ...wanted };
-  const answer = await files?.ask(machine, { method: "artifacts/read", params });
-  if (answer) return answer as Result<"artifacts/read">;
+  const params = { id: task.id, name, ...range };
+  const response = await files?.ask(machine, { method: "artifacts/read", params });
+  if (response) return response as Result<"artifacts/read">;
   const { lastSeenAt } = await absent(files as SharedFiles, machine, undefined);
   const reason = `artifact ${JSON.stringify(name)} of task ${task.id} is on machine ${machine} alone, which was last seen at ${lastSeenAt}`;
   throw new AgentctlError("ArtifactNotFound", {
@@ -119,7 +121,7 @@ export async function readArtifactElsewhere(
 export function answerMachines(
   daemon: Daemon,
   handlers: Pick<Handlers<Caller>, "logs/read" | "artifacts/read">,
-): (question: Question) => Promise<unknown> {
+): (request: MachineRequest) => Promise<unknown> {
   const caller: Caller = {
     scopes: ["people"],
     actor: "daemon",
@@ -131,10 +133,10 @@ export function answerMachines(
   return async ({ method, params }) => {
     if (method === "logs/path") {
       const { id, attempts, raw } = params as { id: number; attempts: number[]; raw: boolean };
-      const here = (await daemon.engine.store.attempts(id)).filter(
-        ({ n, machine }) => attempts.includes(n) && isHere(daemon, machine),
+      const localAttempts = (await daemon.engine.store.attempts(id)).filter(
+        ({ n, machine }) => attempts.includes(n) && isLocal(daemon, machine),
       );
-      return logsHere(daemon, await daemon.engine.require(id), here, raw);
+      return findLocalLogs(daemon, await daemon.engine.require(id), localAttempts, raw);
     }
     if (method === "logs/read") return await handlers[method](params as Params<"logs/read">, caller);
     if (method === "artifacts/read")

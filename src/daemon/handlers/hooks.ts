@@ -12,8 +12,8 @@ export function hookHandlers({ engine, notifier }: Daemon): Hooks {
   return {
     "hooks/list": async () => {
       const reports = (await notifier.report()).filter(({ hook }) => !hook.push);
-      const hooks = reports.map(({ hook: { on, where, target }, lastAt, ...rest }, at) => ({
-        n: at + 1,
+      const hooks = reports.map(({ hook: { on, where, target }, lastAt, ...rest }, index) => ({
+        n: index + 1,
         on,
         where,
         run: "run" in target ? target.run : null,
@@ -28,16 +28,16 @@ export function hookHandlers({ engine, notifier }: Daemon): Hooks {
       const reports = (await notifier.report()).filter(({ hook }) => !hook.push);
       const hook = reports[n - 1]?.hook;
       if (!hook) {
-        const most = reports.length === 0 ? "config.json lists none" : `the last one is ${reports.length}`;
-        const reason = `there is no hook ${n}: ${most}`;
+        const detail = reports.length === 0 ? "config.json lists none" : `the last one is ${reports.length}`;
+        const reason = `there is no hook ${n}: ${detail}`;
         const hint = "agentctl hook list";
         throw new AgentctlError("InvalidParams", { field: "n", reason }, { message: reason, hint });
       }
       const [task] = await engine.store.list({ limit: 1, recent: 1 });
       const example = task ? taskJson(task, await surroundings(engine)) : null;
-      const answer = await notifier.test(hook, exampleMessage(hook, example, engine.clock.now()));
-      const reason = answer.ok ? null : answer.reason;
-      return { ok: answer.ok, reason, said: answer.said, ms: answer.ms };
+      const outcome = await notifier.test(hook, exampleMessage(hook, example, engine.clock.now()));
+      const reason = outcome.ok ? null : outcome.reason;
+      return { ok: outcome.ok, reason, said: outcome.said, ms: outcome.ms };
     },
   };
 }

@@ -29,6 +29,6 @@ export function handlersOf(daemon: Daemon): Handlers<Caller> {
     ...worktreeHandlers(daemon),
     ...daemonHandlers(daemon),
   };
-  daemon.files?.onAsked(answerMachines(daemon, handlers));
+  daemon.files?.onRequest(answerMachines(daemon, handlers));
   return handlers;
 }

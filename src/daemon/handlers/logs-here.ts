@@ -5,16 +5,21 @@ import { toIso } from "../../core/time.ts";
 import { foldersOf, logFile, rawLogFile } from "../../engine/index.ts";
 import type { Result } from "../../protocol/methods.ts";
 import type { Daemon } from "./context.ts";
-import { piece, type Wanted } from "./piece.ts";
+import { type PieceRequest, readPiece } from "./piece.ts";
 
 /** The logs of attempts that ran here, and the numbers of the attempts whose log is gone. */
-export type Found = Pick<Result<"logs/path">, "logs" | "missing">;
+export type FoundLogs = Pick<Result<"logs/path">, "logs" | "missing">;
 
-export function logsHere(daemon: Daemon, task: Task, attempts: readonly Attempt[], raw: boolean): Found {
+export function findLocalLogs(
+  daemon: Daemon,
+  task: Task,
+  attempts: readonly Attempt[],
+  raw: boolean,
+): FoundLogs {
   const { engine } = daemon;
   const places = attempts.map(({ n, endedAt }) => ({
     attempt: n,
-    path: placeOf(engine, task.id, n, raw),
+    path: logPath(engine, task.id, n, raw),
     live: endedAt === null,
     machine: null,
     start: 0,
@@ -24,7 +29,7 @@ export function logsHere(daemon: Daemon, task: Task, attempts: readonly Attempt[
     return stat ? [{ ...log, updatedAt: toIso(Math.round(stat.mtimeMs)) }] : [];
   });
   const missing = places
-    .filter(({ attempt: n, path }) => !existsSync(path) && !raw && isGone(daemon, task, n))
+    .filter(({ attempt: n, path }) => !existsSync(path) && !raw && isRemoved(daemon, task, n))
     .map(({ attempt: n }) => n);
   return { logs, missing };
 }
@@ -32,7 +37,7 @@ export function logsHere(daemon: Daemon, task: Task, attempts: readonly Attempt[
 /**
  * Returns the path of an attempt's log. With `raw`, the log of a coding agent's lines, which only a coding agent has.
  */
-export function placeOf(engine: Daemon["engine"], id: number, n: number, raw: boolean): string {
+export function logPath(engine: Daemon["engine"], id: number, n: number, raw: boolean): string {
   return (raw ? rawLogFile : logFile)(engine, id, n);
 }
 
@@ -41,7 +46,7 @@ export function placeOf(engine: Daemon["engine"], id: number, n: number, raw: bo
  * dropped when all together are too long. If a program prints nothing, another task may get its log's folder. An
  * attempt that is just starting has no log yet.
  */
-function isGone({ engine }: Daemon, task: Task, n: number): boolean {
+function isRemoved({ engine }: Daemon, task: Task, n: number): boolean {
   if (n !== task.attempt) return false;
   const active = engine.active.get(task.id);
   if (active ? !active.running : engine.starting.has(task.id)) return false;
@@ -49,15 +54,15 @@ function isGone({ engine }: Daemon, task: Task, n: number): boolean {
 }
 
 /** Returns bytes of a log that is here. Rejects with `LogNotFound` if the log is gone. */
-export async function readHere(
+export async function readLocalLog(
   daemon: Daemon,
   task: Task,
   n: number,
-  wanted: Wanted & { raw: boolean },
+  range: PieceRequest & { raw: boolean },
 ): Promise<{ data: Buffer; offset: number; size: number }> {
-  const nothing = { data: Buffer.alloc(0), offset: wanted.offset ?? 0, size: 0 };
+  const empty = { data: Buffer.alloc(0), offset: range.offset ?? 0, size: 0 };
   try {
-    return (await piece(placeOf(daemon.engine, task.id, n, wanted.raw), wanted)) ?? missing();
+    return (await readPiece(logPath(daemon.engine, task.id, n, range.raw), range)) ?? missing();
   } catch (error) {
     if (error instanceof AgentctlError) throw error;
     throw notFound((error as Error).message, error);
@@ -65,12 +70,12 @@ export async function readHere(
 
   function missing() {
     const isDropped = n !== 0 && n !== task.attempt;
-    if (wanted.raw || (!isDropped && !isGone(daemon, task, n))) return nothing;
+    if (range.raw || (!isDropped && !isRemoved(daemon, task, n))) return empty;
     throw notFound(isDropped ? "it was dropped, or removed" : "it was removed");
   }
 
   function notFound(reason: string, cause?: unknown): AgentctlError {
-    const facts = { id: task.id, state: task.state, attempt: n, reason };
-    return new AgentctlError("LogNotFound", facts, { cause });
+    const data = { id: task.id, state: task.state, attempt: n, reason };
+    return new AgentctlError("LogNotFound", data, { cause });
   }
 }

@@ -5,15 +5,15 @@ import type { Attempt, Task } from "../../core/task.ts";
 import type { Handlers, Params, Result } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { type Daemon, show } from "./context.ts";
-import { isHere, logsElsewhere, readElsewhere } from "./elsewhere.ts";
-import { logsHere, readHere } from "./logs-here.ts";
-import { PIECE_BYTES, type Wanted } from "./piece.ts";
+import { findRemoteLogs, isLocal, readRemoteLog } from "./elsewhere.ts";
+import { findLocalLogs, readLocalLog } from "./logs-here.ts";
+import { PIECE_BYTES, type PieceRequest } from "./piece.ts";
 
 /** How often we check for new output, in ms. */
-const LOOK_EVERY_MS = 50;
-const LONGEST_WAIT_MS = 60_000;
+const POLL_MS = 50;
+const MAX_WAIT_MS = 60_000;
 /** How long one request to another machine waits for output, in ms. Then we ask again. */
-const LONGEST_ASK_MS = 2000;
+const MAX_REMOTE_WAIT_MS = 2000;
 
 export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path" | "logs/read"> {
   const { engine } = daemon;
@@ -21,15 +21,15 @@ export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path" 
     "logs/path": async ({ id, attempt, raw = false }) => {
       const task = await engine.require(id);
       const attempts = await attemptsOf(daemon, task, attempt);
-      const [here, there] = [true, false].map((wanted) =>
-        attempts.filter(({ machine }) => isHere(daemon, machine) === wanted),
+      const [local, remote] = [true, false].map((expected) =>
+        attempts.filter(({ machine }) => isLocal(daemon, machine) === expected),
       ) as [Attempt[], Attempt[]];
-      const own = logsHere(daemon, task, here, raw);
-      const others = await logsElsewhere(daemon, task, there, raw);
+      const localLogs = findLocalLogs(daemon, task, local, raw);
+      const remoteLogs = await findRemoteLogs(daemon, task, remote, raw);
       return {
-        logs: [...own.logs, ...others.logs].sort((a, b) => a.attempt - b.attempt),
-        missing: [...own.missing, ...others.missing],
-        away: others.away,
+        logs: [...localLogs.logs, ...remoteLogs.logs].sort((a, b) => a.attempt - b.attempt),
+        missing: [...localLogs.missing, ...remoteLogs.missing],
+        away: remoteLogs.away,
         task: await show(daemon, task),
       };
     },
@@ -58,28 +58,32 @@ async function read(
     const reason = "either offset or fromEnd, not both";
     throw new AgentctlError("InvalidParams", { field: "fromEnd", reason });
   }
-  const until = engine.clock.mono() + Math.min(waitMs, LONGEST_WAIT_MS);
+  const deadline = engine.clock.mono() + Math.min(waitMs, MAX_WAIT_MS);
   for (;;) {
     const task = await engine.require(id);
     const n = attempt ?? task.attempt;
-    const [one] = n === 0 && attempt === undefined ? [] : await attemptsOf(daemon, task, n);
+    const [record] = n === 0 && attempt === undefined ? [] : await attemptsOf(daemon, task, n);
     // An attempt that has not begun yet will still print.
-    const live = one ? one.endedAt === null : !isTerminal(task.state);
-    const left = Math.max(0, Math.min(LONGEST_ASK_MS, until - engine.clock.mono()));
-    const found = await bytesOf(daemon, { task, n, one }, { offset, fromEnd, length, raw, waitMs: left });
-    const hasEnough = found.data !== "" || !live || length === 0;
-    if (hasEnough || engine.clock.mono() >= until || caller.signal.aborted || engine.isStopping)
-      return { ...found, live };
-    await sleep(LOOK_EVERY_MS);
+    const live = record ? record.endedAt === null : !isTerminal(task.state);
+    const remainingMs = Math.max(0, Math.min(MAX_REMOTE_WAIT_MS, deadline - engine.clock.mono()));
+    const bytes = await bytesOf(
+      daemon,
+      { task, n, record },
+      { offset, fromEnd, length, raw, waitMs: remainingMs },
+    );
+    const hasEnough = bytes.data !== "" || !live || length === 0;
+    if (hasEnough || engine.clock.mono() >= deadline || caller.signal.aborted || engine.isStopping)
+      return { ...bytes, live };
+    await sleep(POLL_MS);
   }
 }
 
 async function bytesOf(
   daemon: Daemon,
-  { task, n, one }: { task: Task; n: number; one: Attempt | undefined },
-  wanted: Wanted & { raw: boolean; waitMs: number },
+  { task, n, record }: { task: Task; n: number; record: Attempt | undefined },
+  range: PieceRequest & { raw: boolean; waitMs: number },
 ): Promise<Omit<Result<"logs/read">, "live">> {
-  if (one && !isHere(daemon, one.machine)) return await readElsewhere(daemon, one, wanted);
-  const { data, ...place } = await readHere(daemon, task, n, wanted);
+  if (record && !isLocal(daemon, record.machine)) return await readRemoteLog(daemon, record, range);
+  const { data, ...place } = await readLocalLog(daemon, task, n, range);
   return { data: data.toString("base64"), ...place, missing: null };
 }

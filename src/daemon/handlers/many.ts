@@ -11,7 +11,7 @@ export async function manyJson(
   { engine }: Daemon,
   { results, left }: Answers,
 ): Promise<Extract<Result<"tasks/pause">, { results: unknown }>> {
-  const around = await surroundings(engine);
+  const context = await surroundings(engine);
   return {
     results: results.map((result) => {
       if ("error" in result) {
@@ -23,7 +23,7 @@ export async function manyJson(
         id,
         ok: true,
         changed,
-        task: { ...taskJson(task, around), result: null },
+        task: { ...taskJson(task, context), result: null },
         ...defined({ memoryBytes, processes }),
         ...(task.state === "suspended" ? { continues: task.frozen || canContinue(task) } : {}),
       };

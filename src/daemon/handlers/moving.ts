@@ -34,18 +34,23 @@ export function movingHandlers(daemon: Daemon): Pick<Handlers<Caller>, Moving> {
       const { task, created } = await importTask(engine, bundle, options);
       return { task: await show(daemon, task), created };
     },
-    "tasks/moving": async ({ move, arrive: how, actor }, caller) => {
+    "tasks/moving": async ({ move, arrive: arrival, actor }, caller) => {
       const task = await engine.store.find({ key: moveKey(move) });
       if (!task) return { task: null };
-      const there = how ? await arrive(engine, task.id, { ...how, actor: actor ?? caller.actor }) : task;
-      return { task: await show(daemon, there) };
+      const moved = arrival
+        ? await arrive(engine, task.id, { ...arrival, actor: actor ?? caller.actor })
+        : task;
+      return { task: await show(daemon, moved) };
     },
     "tasks/moved": async ({ id, move, to, as, actor }, caller) => {
       if ((to === undefined) !== (as === undefined))
         throw new AgentctlError("InvalidParams", { field: "as", reason: "to and as are given together" });
-      const there = to === undefined || as === undefined ? null : { to, as };
+      const destination = to === undefined || as === undefined ? null : { to, as };
       return {
-        task: await show(daemon, await leave(engine, id, { move, there, actor: actor ?? caller.actor })),
+        task: await show(
+          daemon,
+          await leave(engine, id, { move, there: destination, actor: actor ?? caller.actor }),
+        ),
       };
     },
   };

@@ -19,9 +19,9 @@ type Schedules = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `schedul
 export function scheduleHandlers(daemon: Daemon): Schedules {
   const { engine, recurring } = daemon;
   /** Lets the scheduler read the times again, because they have changed. */
-  const changed = <T extends { schedule: Schedule }>(answer: T) => {
+  const applyChange = <T extends { schedule: Schedule }>(result: T) => {
     recurring.check();
-    return { ...answer, schedule: scheduleJson(answer.schedule) };
+    return { ...result, schedule: scheduleJson(result.schedule) };
   };
   return {
     "schedules/add": async ({
@@ -31,9 +31,16 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
       missed = "run",
       jitterMs = 0,
       replace = false,
-      ...given
+      ...options
     }) => {
-      const { env = {}, key: _, after: __, notBefore: ___, stdin, ...fields } = submission(refuseOwn(task));
+      const {
+        env = {},
+        key: _,
+        after: __,
+        notBefore: ___,
+        stdin,
+        ...fields
+      } = submission(refuseRunFields(task));
       // TZ may name a zone that Node does not know.
       const zone: string | undefined = tz ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
       if (zone === undefined) {
@@ -44,19 +51,19 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
           hint: "give tz, such as Europe/Berlin",
         });
       }
-      const wanted = { ...given, overlap, missed, jitterMs, tz: zone, env };
+      const spec = { ...options, overlap, missed, jitterMs, tz: zone, env };
       const schedule = await addSchedule(
         engine,
-        { ...wanted, task: { ...fields, ...(typeof stdin === "string" ? { stdin } : {}) } },
+        { ...spec, task: { ...fields, ...(typeof stdin === "string" ? { stdin } : {}) } },
         { replace },
       );
-      return changed({ schedule });
+      return applyChange({ schedule });
     },
     "schedules/list": async () => ({ schedules: (await engine.store.schedules.list()).map(scheduleJson) }),
     "schedules/get": async ({ name }) => ({ schedule: scheduleJson(await requireSchedule(engine, name)) }),
-    "schedules/pause": async ({ name }) => changed(await pauseSchedule(engine, name)),
-    "schedules/resume": async ({ name }) => changed(await resumeSchedule(engine, name)),
-    "schedules/remove": async ({ name }) => changed({ schedule: await removeSchedule(engine, name) }),
+    "schedules/pause": async ({ name }) => applyChange(await pauseSchedule(engine, name)),
+    "schedules/resume": async ({ name }) => applyChange(await resumeSchedule(engine, name)),
+    "schedules/remove": async ({ name }) => applyChange({ schedule: await removeSchedule(engine, name) }),
     "schedules/run": async ({ name, actor }, caller) => ({
       task: await show(daemon, await runSchedule(engine, name, actor ?? caller.actor)),
     }),
@@ -64,7 +71,7 @@ export function scheduleHandlers(daemon: Daemon): Schedules {
 }
 
 /** Returns the task. Throws if it has a field that makes sense for one run only. */
-function refuseOwn(task: NewTask): NewTask {
+function refuseRunFields(task: NewTask): NewTask {
   for (const field of ["key", "notBefore", "after"] as const) {
     if (task[field] === undefined || task[field] === null) continue;
     const reason = "a schedule decides itself when its runs start, and gives each a key of its own";

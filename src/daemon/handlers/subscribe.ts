@@ -2,19 +2,19 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Caller, Listener } from "../caller.ts";
-import { inOneLine, taskJsons } from "../shown/pages.ts";
+import { fitInLine, taskJsons } from "../shown/pages.ts";
 import { surroundings } from "../shown/surroundings.ts";
 import { eventJson } from "../shown/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** How many events are read from the store at a time. */
-const PAGE = 500;
+const PAGE_SIZE = 500;
 
 /** How many open tasks one snapshot holds. With more, the daemon would do nothing else for too long. */
-const SNAPSHOT = 10_000;
+const MAX_SNAPSHOT_TASKS = 10_000;
 
 /** How many subscriptions a connection may have. Each one reads the store for every event. */
-const MOST_SUBSCRIPTIONS = 32;
+const MAX_SUBSCRIPTIONS = 32;
 
 const CANNOT_LISTEN = "events need a connection that stays open: the socket, or GET /events over HTTP";
 
@@ -30,8 +30,8 @@ export async function subscribe(
   const { engine } = daemon;
   const { listener } = caller;
   if (!listener) throw new AgentctlError("UnsupportedOperation", { reason: CANNOT_LISTEN });
-  if (listener.subscriptions >= MOST_SUBSCRIPTIONS) {
-    const reason = `a connection may have ${MOST_SUBSCRIPTIONS} subscriptions`;
+  if (listener.subscriptions >= MAX_SUBSCRIPTIONS) {
+    const reason = `a connection may have ${MAX_SUBSCRIPTIONS} subscriptions`;
     throw new AgentctlError("UnsupportedOperation", { reason });
   }
   listener.subscriptions++;
@@ -50,13 +50,13 @@ async function openTasks(
   { engine }: Daemon,
   task: number | undefined,
 ): Promise<Pick<Result<"tasks/subscribe">, "tasks" | "next">> {
-  const around = await surroundings(engine);
+  const context = await surroundings(engine);
   if (task !== undefined) {
-    const one = await engine.require(task);
-    return { tasks: taskJsons(isTerminal(one.state) ? [] : [one], around), next: null };
+    const requested = await engine.require(task);
+    return { tasks: taskJsons(isTerminal(requested.state) ? [] : [requested], context), next: null };
   }
-  const found = await engine.store.list({ states: openStates, limit: SNAPSHOT + 1 });
-  const { tasks } = inOneLine(taskJsons(found.slice(0, SNAPSHOT), around));
+  const found = await engine.store.list({ states: openStates, limit: MAX_SNAPSHOT_TASKS + 1 });
+  const { tasks } = fitInLine(taskJsons(found.slice(0, MAX_SNAPSHOT_TASKS), context));
   return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
 }
 
@@ -64,22 +64,22 @@ async function follow(
   { engine }: Daemon,
   signal: AbortSignal,
   listener: Listener,
-  from: { after: number; task?: number },
+  filter: { after: number; task?: number },
 ): Promise<void> {
-  let { after } = from;
+  let { after } = filter;
   let wake = () => {};
   const unsubscribe = engine.onEvents(() => wake());
   signal.addEventListener("abort", () => wake());
   try {
     while (!signal.aborted) {
-      const news = new Promise<void>((resolve) => {
+      const nextEvent = new Promise<void>((resolve) => {
         wake = resolve;
       });
-      const events = await engine.store.events({ ...from, after, limit: PAGE });
+      const events = await engine.store.events({ ...filter, after, limit: PAGE_SIZE });
       for (const event of events) listener.notify("event", eventJson(event));
       after = events.at(-1)?.seq ?? after;
       await listener.writable();
-      if (events.length < PAGE) await news;
+      if (events.length < PAGE_SIZE) await nextEvent;
     }
   } catch (error) {
     engine.log.warn({ error: String(error) }, "a subscriber could not be served");

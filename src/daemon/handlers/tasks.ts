@@ -23,37 +23,40 @@ import {
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { withText } from "../shown/answer-text.ts";
-import { inOneLine, taskJsons } from "../shown/pages.ts";
+import { fitInLine, taskJsons } from "../shown/pages.ts";
 import { surroundings } from "../shown/surroundings.ts";
-import { readFor } from "../shown/task-json.ts";
+import { fieldsToRead } from "../shown/task-json.ts";
 import { submission } from "../submission.ts";
-import { at, type Daemon, show } from "./context.ts";
+import { type Daemon, parseTime, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
 import { manyJson } from "./many.ts";
 import { subscribe } from "./subscribe.ts";
 
-const PAGE = 1000;
+const PAGE_SIZE = 1000;
 /** How many open and recent tasks one page holds. With more, the daemon would do nothing else for too long. */
 const RECENT_PAGE = 10_000;
 
-type Elsewhere = "tasks/export" | "tasks/import" | "tasks/moving" | "tasks/moved";
-type People = Omit<Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `tasks/${string}`>>, Elsewhere>;
+type MovingMethods = "tasks/export" | "tasks/import" | "tasks/moving" | "tasks/moved";
+type TaskMethods = Omit<
+  Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `tasks/${string}`>>,
+  MovingMethods
+>;
 
-export function taskHandlers(daemon: Daemon): People {
+export function taskHandlers(daemon: Daemon): TaskMethods {
   const { engine } = daemon;
   return {
     "tasks/create": async (params, caller) => {
-      const [made] = await submit(engine, [submission(params)], caller.actor);
-      const { task, created } = made as NonNullable<typeof made>;
+      const [result] = await submit(engine, [submission(params)], caller.actor);
+      const { task, created } = result as NonNullable<typeof result>;
       return { task: await show(daemon, task), created };
     },
 
     "tasks/batch": async ({ tasks, env, cwd, inherited }, caller) => {
       const shared = defined({ env, cwd, inherited });
-      const own = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
-      const all = tasks.map((task) => submission({ ...shared, ...task, ...own(task) }));
-      const made = await submit(engine, all, caller.actor, { isBatch: true });
-      return { tasks: made.map(({ task, created }) => ({ id: task.id, created })) };
+      const ownEnv = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
+      const all = tasks.map((task) => submission({ ...shared, ...task, ...ownEnv(task) }));
+      const results = await submit(engine, all, caller.actor, { isBatch: true });
+      return { tasks: results.map(({ task, created }) => ({ id: task.id, created })) };
     },
 
     "tasks/get": async ({ id, details }) => {
@@ -63,7 +66,7 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/list": async (params) => {
-      const limit = params.limit ?? (params.recent === undefined ? PAGE : RECENT_PAGE);
+      const limit = params.limit ?? (params.recent === undefined ? PAGE_SIZE : RECENT_PAGE);
       if (params.on !== undefined) await requireMachines(engine, [params.on]);
       const found = await engine.store.list({
         ...defined({
@@ -73,15 +76,15 @@ export function taskHandlers(daemon: Daemon): People {
           name: params.name,
           on: params.on,
           recent: params.recent,
-          since: params.since === undefined ? undefined : at(params.since),
+          since: params.since === undefined ? undefined : parseTime(params.since),
         }),
         limit: limit + 1,
         afterId: Number(params.cursor ?? 0),
-        ...defined({ fields: params.fields && readFor(params.fields) }),
+        ...defined({ fields: params.fields && fieldsToRead(params.fields) }),
       });
       await whenStarted(engine, found);
-      const around = await surroundings(engine, found);
-      const { tasks, json } = inOneLine(taskJsons(found.slice(0, limit), around, params.fields));
+      const context = await surroundings(engine, found);
+      const { tasks, json } = fitInLine(taskJsons(found.slice(0, limit), context, params.fields));
       const next = found.length > tasks.length ? String(found[tasks.length - 1]?.id) : null;
       return withText({ tasks, next }, `{"tasks":${json},"next":${JSON.stringify(next)}}`);
     },
@@ -89,12 +92,12 @@ export function taskHandlers(daemon: Daemon): People {
     "tasks/pause": async (params, caller) => {
       const { graceMs, mode, reason = null, wait } = params;
       const actor = params.actor ?? caller.actor;
-      const until = at(params.until);
+      const until = parseTime(params.until);
       const options = { ...defined({ graceMs, mode, wait }), reason, until, actor, cause: "user" as const };
-      const when = at(params.at);
+      const pauseAt = parseTime(params.at);
       const isPlan = params.at !== undefined;
-      const how = { mode: mode ?? ("auto" as const), graceMs: graceMs ?? null, until, actor, reason };
-      const plan = when === null ? null : { at: when, ...how };
+      const planOptions = { mode: mode ?? ("auto" as const), graceMs: graceMs ?? null, until, actor, reason };
+      const plan = pauseAt === null ? null : { at: pauseAt, ...planOptions };
       if ("select" in params) {
         const selector = defined(params.select);
         const answers = isPlan
@@ -159,7 +162,7 @@ export function taskHandlers(daemon: Daemon): People {
         actor,
         ...fields
       } = params;
-      const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
+      const edits = { ...defined(fields), ...defined({ notBefore: parseTime(notBefore) ?? undefined }) };
       const options = {
         ...defined({ from, goesOn, env, inherited, acceptMissing }),
         edits,
@@ -169,7 +172,7 @@ export function taskHandlers(daemon: Daemon): People {
     },
 
     "tasks/edit": async ({ id, notBefore, actor, ...fields }, caller) => {
-      const edits = { ...defined(fields), ...defined({ notBefore: at(notBefore) ?? undefined }) };
+      const edits = { ...defined(fields), ...defined({ notBefore: parseTime(notBefore) ?? undefined }) };
       const { task, changed } = await edit(engine, id, edits, { actor: actor ?? caller.actor });
       return { task: await show(daemon, task), changed };
     },
@@ -188,13 +191,13 @@ export function taskHandlers(daemon: Daemon): People {
     }),
 
     "tasks/wait": async ({ id, until, timeoutMs }, caller) => {
-      const { id: found } = await engine.require(id);
+      const { id: taskId } = await engine.require(id);
       const timeout =
         timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
       const signal = timeout ? AbortSignal.any([caller.signal, timeout]) : caller.signal;
-      const task = await engine.waitFor(found, until, signal);
-      const isThere = isTerminal(task.state) || (until ?? terminalStates).includes(task.state);
-      return { task: await show(daemon, task), timedOut: !isThere };
+      const task = await engine.waitFor(taskId, until, signal);
+      const isReached = isTerminal(task.state) || (until ?? terminalStates).includes(task.state);
+      return { task: await show(daemon, task), timedOut: !isReached };
     },
 
     "tasks/subscribe": async (params, caller) => await subscribe(daemon, params, caller),

@@ -8,7 +8,7 @@ import { type Daemon, show } from "./context.ts";
 type Methods = Pick<Handlers<Caller>, Extract<keyof Handlers<Caller>, `worktrees/${string}`>>;
 
 /** How many worktrees are examined at once: git reads every file of each. */
-const TOGETHER = 4;
+const CONCURRENCY = 4;
 
 export function worktreeHandlers(daemon: Daemon): Methods {
   const { engine } = daemon;
@@ -18,10 +18,10 @@ export function worktreeHandlers(daemon: Daemon): Methods {
         ({ checkout }) => checkout?.isMade,
       );
       const worktrees = [];
-      for (let at = 0; at < tasks.length; at += TOGETHER) {
-        const some = tasks.slice(at, at + TOGETHER);
-        const facts = await Promise.all(some.map((task) => worktreeFacts(engine, task)));
-        for (const [n, { id, state, checkout }] of some.entries()) {
+      for (let start = 0; start < tasks.length; start += CONCURRENCY) {
+        const batch = tasks.slice(start, start + CONCURRENCY);
+        const facts = await Promise.all(batch.map((task) => worktreeFacts(engine, task)));
+        for (const [n, { id, state, checkout }] of batch.entries()) {
           const { from, ...place } = checkout as Checkout;
           worktrees.push({ id, state, ...worktreeJson(place), from, changes: changesJson(facts[n] ?? null) });
         }
@@ -58,7 +58,8 @@ function worktreeJson({
 export function changesJson(facts: WorktreeFacts | null): TaskDetailsJson["changes"] {
   if (!facts) return null;
   const { files, left } = facts;
-  const sum = (of: "additions" | "deletions") => files.reduce((total, file) => total + (file[of] ?? 0), 0);
+  const sum = (field: "additions" | "deletions") =>
+    files.reduce((total, file) => total + (file[field] ?? 0), 0);
   const { changed: uncommitted, untracked, commits } = left;
   const unmerged = commits;
   return {

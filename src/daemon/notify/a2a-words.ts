@@ -5,12 +5,16 @@ import type { TaskJson } from "../../protocol/methods.ts";
 export const PAUSE_URI = "https://github.com/agentctl/agentctl/blob/main/docs/a2a-pause.md?v=1";
 
 /** Causes of pauses that end by themselves, besides pauses with an end time and those of queued tasks. */
-const PASSING = ["preempted", "shutdown"];
+const TRANSIENT_CAUSES = ["preempted", "shutdown"];
 
 /** Returns whether a pause ends by itself. If not, somebody has to act. */
 export function endsByItself({ state, pause, waiting }: TaskJson): boolean {
   if (!pause) return false;
-  return pause.until !== null || PASSING.includes(pause.cause) || (state === "suspended" && waiting !== null);
+  return (
+    pause.until !== null ||
+    TRANSIENT_CAUSES.includes(pause.cause) ||
+    (state === "suspended" && waiting !== null)
+  );
 }
 
 /** Returns the pause extension's metadata, or undefined if the task is not paused. */
@@ -21,7 +25,7 @@ export function pauseOf({ state, pause, checkpoint }: TaskJson): Record<string, 
 }
 
 /** Returns the task's message about its state, or null if it has none. */
-export function saidOf({ state, question, error, progress, pause }: TaskJson): string | null {
+export function messageOf({ state, question, error, progress, pause }: TaskJson): string | null {
   if (state === "input-required") return question?.prompt ?? null;
   if (state === "failed") return error?.message ?? null;
   if (state === "suspended") return `paused${pause?.reason ? `: ${pause.reason}` : ""}`;

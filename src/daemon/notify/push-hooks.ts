@@ -18,7 +18,7 @@ export interface PushEntry {
 interface Options {
   file: string;
   /** Returns whether the task exists, so that there may still be something to report. */
-  isThere: (task: number) => Promise<boolean>;
+  taskExists: (task: number) => Promise<boolean>;
   /** Makes the registered addresses take effect. */
   apply: () => Promise<void>;
 }
@@ -52,10 +52,13 @@ export class PushHooks {
     await this.#replace(entry, []);
   }
 
-  async #replace({ task, id }: Pick<PushEntry, "task" | "id">, by: readonly PushEntry[]): Promise<void> {
+  async #replace(
+    { task, id }: Pick<PushEntry, "task" | "id">,
+    replacement: readonly PushEntry[],
+  ): Promise<void> {
     const others = this.#entries.filter((each) => each.task !== task || each.id !== id);
-    const there = await Promise.all(others.map((each) => this.#options.isThere(each.task)));
-    this.#entries = [...others.filter((_, at) => there[at]), ...by];
+    const exists = await Promise.all(others.map((each) => this.#options.taskExists(each.task)));
+    this.#entries = [...others.filter((_, index) => exists[index]), ...replacement];
     const { file } = this.#options;
     const draft = `${file}.${process.pid}.new`;
     writeFileSync(draft, JSON.stringify(this.#entries), { mode: 0o600, flush: true });

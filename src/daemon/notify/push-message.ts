@@ -5,7 +5,7 @@ import type { Engine } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { surroundings } from "../shown/surroundings.ts";
 import { taskJson } from "../shown/task-json.ts";
-import { endsByItself, pauseOf, saidOf } from "./a2a-words.ts";
+import { endsByItself, messageOf, pauseOf } from "./a2a-words.ts";
 
 export async function pushMessage(
   engine: Engine,
@@ -16,31 +16,34 @@ export async function pushMessage(
   if (!task) return {};
   const json = taskJson(task, await surroundings(engine, [task]));
   // If the task has moved on since the event, send only the event's state, not the task's present message.
-  const told = event.to === json.state ? json : null;
-  return message(form, event, json, { text: told && saidOf(told), metadata: told && pauseOf(told) });
+  const current = event.to === json.state ? json : null;
+  return message(form, event, json, {
+    text: current && messageOf(current),
+    metadata: current && pauseOf(current),
+  });
 }
 
 function message(
   form: "1.0" | "0.3",
   event: TaskEvent,
   task: TaskJson,
-  told: { text: string | null; metadata: object | null | undefined },
+  content: { text: string | null; metadata: object | null | undefined },
 ): object {
   const { uuid, labels } = task;
   const contextId = labels.context ?? uuid;
   const state = stateOf(event, task);
   const timestamp = toIso(event.at);
-  const metadata = told.metadata ? { metadata: told.metadata } : {};
-  const said = (parts: object[], role: string, rest: object) =>
-    told.text === null
+  const metadata = content.metadata ? { metadata: content.metadata } : {};
+  const withMessage = (parts: object[], role: string, rest: object) =>
+    content.text === null
       ? {}
       : { message: { ...rest, messageId: `${uuid}-${event.seq}`, role, parts, taskId: uuid, contextId } };
   if (form === "0.3") {
-    const from = said([{ kind: "text", text: told.text }], "agent", { kind: "message" });
-    return { kind: "task", id: uuid, contextId, status: { state, timestamp, ...from }, ...metadata };
+    const messageField = withMessage([{ kind: "text", text: content.text }], "agent", { kind: "message" });
+    return { kind: "task", id: uuid, contextId, status: { state, timestamp, ...messageField }, ...metadata };
   }
   const name = `TASK_STATE_${state.toUpperCase().replaceAll("-", "_")}`;
-  const status = { state: name, timestamp, ...said([{ text: told.text }], "ROLE_AGENT", {}) };
+  const status = { state: name, timestamp, ...withMessage([{ text: content.text }], "ROLE_AGENT", {}) };
   return { statusUpdate: { taskId: uuid, contextId, status, ...metadata } };
 }
 

@@ -17,7 +17,7 @@ import type { Attempt, Task, TaskEvent } from "../../core/task.ts";
 import type { Engine } from "../../engine/index.ts";
 
 /** How long the daemon still sends spans when it ends, in ms. */
-const LAST_MS = 1000;
+const FLUSH_TIMEOUT_MS = 1000;
 
 export interface Traces {
   /** Sends the spans that wait. Resolves within a second. */
@@ -39,9 +39,9 @@ export function startTraces(engine: Engine, options: { version: string; home: st
   const tracer = provider.getTracer("agentctl", options.version);
   const since = engine.clock.now();
   /** The last reported attempt of each open task. */
-  const told = new Map<number, number>();
+  const reportedAttempts = new Map<number, number>();
 
-  const tell = (task: Task, attempt: Attempt, { to, cause }: TaskEvent) => {
+  const report = (task: Task, attempt: Attempt, { to, cause }: TaskEvent) => {
     Object.assign(ids, { trace: traceOf(task), span: spanOf(task, attempt.n) });
     const span = tracer.startSpan(task.name ?? "attempt", {
       root: true,
@@ -53,27 +53,27 @@ export function startTraces(engine: Engine, options: { version: string; home: st
       span.setStatus({ code: SpanStatusCode.ERROR, ...defined({ message: task.error?.message }) });
     span.end(new Date(attempt.endedAt ?? attempt.startedAt));
   };
-  const look = async (event: TaskEvent) => {
+  const handleEvent = async (event: TaskEvent) => {
     const { task: id, to } = event;
     if (to === null || to === "working" || event.attempt === null) return;
     const task = await engine.store.get(id);
     if (!task) return;
-    const last = told.get(id) ?? 0;
+    const last = reportedAttempts.get(id) ?? 0;
     const ended = (await engine.store.attempts(id)).filter(
       ({ n, endedAt }) => n > last && endedAt !== null && endedAt >= since,
     );
-    for (const attempt of ended) tell(task, attempt, event);
-    if (isTerminal(to)) told.delete(id);
-    else if (ended.length > 0) told.set(id, Math.max(...ended.map(({ n }) => n)));
+    for (const attempt of ended) report(task, attempt, event);
+    if (isTerminal(to)) reportedAttempts.delete(id);
+    else if (ended.length > 0) reportedAttempts.set(id, Math.max(...ended.map(({ n }) => n)));
   };
-  let looking = Promise.resolve();
-  const end = engine.onEvents((events) => {
-    for (const event of events) looking = looking.then(() => look(event)).catch(() => undefined);
+  let pending = Promise.resolve();
+  const unsubscribe = engine.onEvents((events) => {
+    for (const event of events) pending = pending.then(() => handleEvent(event)).catch(() => undefined);
   });
   const stop = async () => {
-    end();
-    const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_MS).unref());
-    await Promise.race([looking.then(() => provider.shutdown()).catch(() => undefined), late]);
+    unsubscribe();
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS).unref());
+    await Promise.race([pending.then(() => provider.shutdown()).catch(() => undefined), timeout]);
   };
   return { stop };
 }

@@ -2,13 +2,13 @@
 const texts = new WeakMap<object, string>();
 
 /** Returns the response, and keeps `json` as its text, so that the text is not made twice. */
-export function withText<T extends object>(answer: T, json: string): T {
-  texts.set(answer, json);
-  return answer;
+export function withText<T extends object>(response: T, json: string): T {
+  texts.set(response, json);
+  return response;
 }
 
 /** Returns the text of a response. */
-export function textOf(answer: unknown): string {
-  const made = typeof answer === "object" && answer !== null ? texts.get(answer) : undefined;
-  return made ?? JSON.stringify(answer ?? null);
+export function textOf(response: unknown): string {
+  const cached = typeof response === "object" && response !== null ? texts.get(response) : undefined;
+  return cached ?? JSON.stringify(response ?? null);
 }

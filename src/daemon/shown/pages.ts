@@ -3,7 +3,7 @@ import type { Task } from "../../core/task.ts";
 import { MAX_LINE_BYTES } from "../../protocol/framing.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { shownAs } from "./task-json.ts";
+import { taskPresenter } from "./task-json.ts";
 
 /** How many bytes of results one response about many tasks holds. `show` returns the results that are left out. */
 const RESULT_BYTES = 4 * 1024 * 1024;
@@ -11,16 +11,16 @@ const RESULT_BYTES = 4 * 1024 * 1024;
 /** Returns the JSON of tasks, or only these fields. Leaves out results beyond the first `RESULT_BYTES`. */
 export function taskJsons(
   tasks: readonly Task[],
-  around: Surroundings,
+  context: Surroundings,
   fields?: readonly (keyof TaskJson)[],
 ): TaskJson[] {
-  const show = shownAs(fields);
-  let left = RESULT_BYTES;
+  const toJson = taskPresenter(fields);
+  let remainingBytes = RESULT_BYTES;
   return tasks.map((task) => {
-    const json = show(task, around);
+    const json = toJson(task, context);
     if (json.result === null || json.result === undefined) return json;
-    left -= JSON.stringify(json.result).length;
-    return left >= 0 ? json : { ...json, result: null };
+    remainingBytes -= JSON.stringify(json.result).length;
+    return remainingBytes >= 0 ? json : { ...json, result: null };
   });
 }
 
@@ -28,13 +28,13 @@ export function taskJsons(
 const PAGE_BYTES = MAX_LINE_BYTES / 2;
 
 /** Returns the first tasks that fit in one line, at least one, with their JSON, which was made to measure them. */
-export function inOneLine(tasks: TaskJson[]): { tasks: TaskJson[]; json: string } {
+export function fitInLine(tasks: TaskJson[]): { tasks: TaskJson[]; json: string } {
   const texts: string[] = [];
-  let left = PAGE_BYTES;
+  let remainingBytes = PAGE_BYTES;
   for (const task of tasks) {
     const text = JSON.stringify(task);
-    left -= Buffer.byteLength(text) + 1;
-    if (left < 0 && texts.length > 0) break;
+    remainingBytes -= Buffer.byteLength(text) + 1;
+    if (remainingBytes < 0 && texts.length > 0) break;
     texts.push(text);
   }
   return { tasks: tasks.slice(0, texts.length), json: `[${texts.join(",")}]` };

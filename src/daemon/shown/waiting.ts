@@ -4,7 +4,7 @@ import type { TaskJson } from "../../protocol/methods.ts";
 import { isQueued, type Surroundings } from "./surroundings.ts";
 
 /** The fields that decide what a task waits for. */
-export const WAITING = [
+export const WAITING_FIELDS = [
   "id",
   "state",
   "notBefore",
@@ -25,8 +25,8 @@ const DAEMON = "daemon";
 
 /** Returns what an open task without a slot waits for, or null if it waits only for a person's resume. */
 export function waitingOf(
-  task: Pick<Task, (typeof WAITING)[number]>,
-  around: Surroundings,
+  task: Pick<Task, (typeof WAITING_FIELDS)[number]>,
+  context: Surroundings,
 ): TaskJson["waiting"] {
   const until = toIso(task.notBefore);
   if (task.state === "input-required")
@@ -38,17 +38,17 @@ export function waitingOf(
   if (task.blockedBy !== null) return { for: "task", on: task.blockedBy, until };
   if (task.delay !== null && task.notBefore !== null)
     return { for: task.delay, on: task.delay === "limit" ? task.agent : null, until };
-  if (around.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
+  if (context.queues.get(task.queue)?.held) return { for: "queue", on: task.queue, until: null };
   // The daemon responds, and starts nothing.
-  if (around.engine.isHolding) return { for: "hold", on: DAEMON, until: null };
-  if (around.isMemoryShort || task.resumesWith === "memory") {
+  if (context.engine.isHolding) return { for: "hold", on: DAEMON, until: null };
+  if (context.isMemoryShort || task.resumesWith === "memory") {
     return { for: "memory", on: "memory.reserve", until: null };
   }
-  const machine = around.engine.cluster?.machine;
-  const isFit = !around.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
+  const machine = context.engine.cluster?.machine;
+  const isFit = !context.untaken.has(task.id) && (task.on?.includes(machine ?? "") ?? true);
   if (machine !== undefined && !isFit)
     return { for: "machine", on: task.on?.join(" ") ?? machine, until: null };
-  return { ...waitingForSlots(task, around), until: null };
+  return { ...waitingForSlots(task, context), until: null };
 }
 
 /** Waiting for several slots, or for a slot under the limit over all queues, is shown differently from one slot. */
@@ -56,8 +56,8 @@ function waitingForSlots(
   { queue, slots }: Pick<Task, "queue" | "slots">,
   { queues, slotsMax, engine: { cluster } }: Surroundings,
 ) {
-  const { slots: most, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
-  const hasRoomInQueue = most === null || used + slots <= most;
+  const { slots: queueSlots, used, usedInAll } = queues.get(queue) ?? { slots: null, used: 0, usedInAll: 0 };
+  const hasRoomInQueue = queueSlots === null || used + slots <= queueSlots;
   const hasRoomInAll = slotsMax === null || usedInAll + slots <= slotsMax;
   // No setting gives a machine more slots, and another machine may be free first.
   if (hasRoomInQueue && !hasRoomInAll && cluster && slotsMax === cluster.slots)

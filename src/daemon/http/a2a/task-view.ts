@@ -9,7 +9,7 @@ import {
   type TaskStatus,
 } from "@a2a-js/sdk";
 import type { TaskJson } from "../../../protocol/methods.ts";
-import { endsByItself, pauseOf, saidOf } from "../../notify/a2a-words.ts";
+import { endsByItself, messageOf, pauseOf } from "../../notify/a2a-words.ts";
 import { CONTEXT } from "./agent.ts";
 
 type State = TaskJson["state"];
@@ -42,7 +42,7 @@ export function contextOf({ uuid, labels }: TaskJson): string {
 
 /** Returns the status with the task's message. `at` is when the state began. */
 export function statusOf(task: TaskJson, at = task.updatedAt): TaskStatus {
-  const text = saidOf(task);
+  const text = messageOf(task);
   const message = text === null ? undefined : said(task, text, at);
   return { state: stateOf(task), message, timestamp: at };
 }
