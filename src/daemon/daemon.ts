@@ -169,7 +169,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     fault("stop:before-pause");
     const pausing = keep ? leave() : shutdown(engine, defined({ graceMs }));
     const paused = (member ? await member.unlessSilent(pausing) : await pausing) ?? unpaused(engine);
-    await (keep ? member?.rest() : member?.leave(paused.suspended, paused.frozen));
+    await (keep ? member?.stopRenewing() : member?.leave(paused.suspended, paused.frozen));
     fault("stop:after-pause");
     scheduler.stop();
     await recurring.stop();

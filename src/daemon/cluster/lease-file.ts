@@ -29,7 +29,7 @@ export class LeaseFile {
   }
 
   /** Records that the trees are stopped, so that the fuse need not kill them. */
-  still(): void {
+  markStopped(): void {
     this.#write(" still");
   }
 

@@ -31,11 +31,11 @@ import { seal, unseal } from "./seal.ts";
 import { SharedFiles } from "./shared-files.ts";
 
 /** How long a stop waits for a database that does not respond, in ms. */
-const AWAY_MS = 10_000;
+const SILENCE_TIMEOUT_MS = 10_000;
 /** How often we check whether that time has passed, in ms. */
-const LOOK_MS = 100;
+const POLL_MS = 100;
 /** How long handing over the paused tasks may take, in ms. */
-const LEAVE_MS = 30_000;
+const LEAVE_TIMEOUT_MS = 30_000;
 
 /** This home as a machine of its cluster. */
 export class Member implements Cluster {
@@ -69,7 +69,7 @@ export class Member implements Cluster {
     this.#environments = environments;
     this.files = new SharedFiles({ store, machine: file.name, paths, log });
     const machine = new Machine(store.listener, { name: file.name, id: home });
-    const onLease = (lease: Lease) => this.#told(lease);
+    const onLease = (lease: Lease) => this.#applyLease(lease);
     this.#lease = new HeldLease({ store, machine, home: paths.home, leaseMs, log, onLease });
   }
 
@@ -85,47 +85,47 @@ export class Member implements Cluster {
   /** Takes part in the cluster from now on. */
   start(engine: Engine): void {
     this.#engine = engine;
-    this.#store.onChange(() => this.#guarded(checkRequests(engine)));
+    this.#store.onChange(() => this.#logFailure(checkRequests(engine)));
     this.#store.onDataLoss(() => this.#settle(engine));
-    this.#lease.keep(engine);
+    this.#lease.startRenewing(engine);
   }
 
   async #settle(engine: Engine): Promise<void> {
-    const what = "the database went back to an earlier state: a dump was put back, or a standby took over";
+    const message = "the database went back to an earlier state: a dump was put back, or a standby took over";
     try {
       await settleWithStore(engine);
-      this.#log.error({}, what);
+      this.#log.error({}, message);
     } catch (error) {
-      this.#log.error({ error: String(error) }, what);
+      this.#log.error({ error: String(error) }, message);
       throw error;
     }
   }
 
   /** Resolves with the result of `work`, or with undefined if the database stays silent. */
   async unlessSilent<T>(work: Promise<T>): Promise<T | undefined> {
-    const until = systemClock.mono() + AWAY_MS;
-    let isOver = false;
+    const until = systemClock.mono() + SILENCE_TIMEOUT_MS;
+    let isDone = false;
     const silence = async () => {
-      while (!isOver && !(this.#lease.isSilent && systemClock.mono() > until)) await sleep(LOOK_MS);
+      while (!isDone && !(this.#lease.isSilent && systemClock.mono() > until)) await sleep(POLL_MS);
       return undefined;
     };
-    return await Promise.race([work.finally(() => (isOver = true)), silence()]);
+    return await Promise.race([work.finally(() => (isDone = true)), silence()]);
   }
 
   /** Gives the lease back. If the database does not respond, the lease expires later. */
   async leave(suspended: readonly number[], frozen: readonly number[]): Promise<void> {
-    await this.#lease.rest();
-    const late = new AbortController();
+    await this.#lease.stopRenewing();
+    const timeout = new AbortController();
     try {
       if (this.#lease.isSilent) throw new Error("the database does not answer");
-      const tooLate = sleep(LEAVE_MS, undefined, late).then(() =>
+      const tooLate = sleep(LEAVE_TIMEOUT_MS, undefined, timeout).then(() =>
         Promise.reject(new Error("it takes too long")),
       );
       await Promise.race([this.#giveBack(suspended, frozen), tooLate]);
     } catch (error) {
       this.#log.warn({ error: String(error) }, "the lease of this machine is not given back: it expires");
     } finally {
-      late.abort();
+      timeout.abort();
     }
   }
 
@@ -140,8 +140,8 @@ export class Member implements Cluster {
   }
 
   /** Stops renewing the lease. The tasks here go on, and this machine's next daemon adopts them within the lease. */
-  async rest(): Promise<void> {
-    await this.#lease.rest();
+  async stopRenewing(): Promise<void> {
+    await this.#lease.stopRenewing();
   }
 
   async keepEnvironment(hash: string): Promise<void> {
@@ -173,18 +173,18 @@ export class Member implements Cluster {
     if (unknown !== undefined) throw new AgentctlError("MachineNotFound", { machine: unknown });
   }
 
-  #told({ slots, isDraining, isOutdated }: Lease): void {
+  #applyLease({ slots, isDraining, isOutdated }: Lease): void {
     if (isOutdated && !isDraining) {
       this.#log.warn(
         {},
         "the cluster needs a newer agentctl: this machine hands over its tasks and starts none",
       );
-      this.#guarded(setMachine(this.#store.listener, this.machine, { isDraining: true }));
+      this.#logFailure(setMachine(this.#store.listener, this.machine, { isDraining: true }));
     }
     const before = this.slots;
     this.slots = isDraining ? 0 : slots;
     if (this.slots > before) this.#engine?.wake();
-    if (isDraining && !this.#isDraining) this.#guarded(this.#drain());
+    if (isDraining && !this.#isDraining) this.#logFailure(this.#drain());
     this.#isDraining = isDraining;
   }
 
@@ -200,7 +200,7 @@ export class Member implements Cluster {
     this.#log.info({ tasks: suspended.length }, "this machine is drained");
   }
 
-  #guarded(work: Promise<unknown>): void {
+  #logFailure(work: Promise<unknown>): void {
     work.catch((error) => this.#log.warn({ error: String(error) }, "a cluster operation failed"));
   }
 }

@@ -43,14 +43,17 @@ import { keyCheck, wrongKey } from "./seal.ts";
 import { restoreOwnFiles, setOwnFilesAside } from "./set-aside.ts";
 
 /** How long to wait until a machine has heard of a change, in ms. A slower machine hears of it at its next renewal. */
-const HEARD_MS = 2000;
-const LOOK_MS = 10;
+const HEARD_TIMEOUT_MS = 2000;
+const POLL_MS = 10;
 
 /** Makes a cluster in a database, and this home its first machine. Returns the machine's name and the key's file. */
-export async function initCluster(paths: Paths, given: Founding): Promise<{ name: string; keyFile: string }> {
-  return await joining(paths, given, async (connection) => {
+export async function initCluster(
+  paths: Paths,
+  options: Founding,
+): Promise<{ name: string; keyFile: string }> {
+  return await becomeMachine(paths, options, async (connection) => {
     const key = ensureKey(paths, () => randomBytes(32));
-    const { leaseMs, machineRoles } = given;
+    const { leaseMs, machineRoles } = options;
     await makeSchema(connection, { leaseMs, machineRoles, keyCheck: keyCheck(key) });
     return key;
   });
@@ -59,37 +62,37 @@ export async function initCluster(paths: Paths, given: Founding): Promise<{ name
 /** Makes this home a machine of an existing cluster. */
 export async function joinCluster(
   paths: Paths,
-  given: Joining & { keyFile: string },
+  options: Joining & { keyFile: string },
 ): Promise<{ name: string; keyFile: string }> {
-  return await joining(paths, given, async (connection) => {
-    const key = readKey(given.keyFile);
-    const { keyCheck: known } = await readCluster(connection);
-    if (known !== keyCheck(key)) throw wrongKey();
+  return await becomeMachine(paths, options, async (connection) => {
+    const key = readKey(options.keyFile);
+    const { keyCheck: storedCheck } = await readCluster(connection);
+    if (storedCheck !== keyCheck(key)) throw wrongKey();
     return key;
   });
 }
 
-async function joining(
+async function becomeMachine(
   paths: Paths,
   { url, name, slots, labels }: Joining,
   keyOf: (connection: Connection) => Promise<Buffer>,
 ): Promise<{ name: string; keyFile: string }> {
   if (process.platform !== "linux") throw unsupported("a machine of a cluster runs Linux");
   prepareHome(paths);
-  const known = readClusterFile(paths);
-  if (known)
-    throw unsupported(`this home is machine ${known.name} of a cluster already`, "agentctl cluster leave");
+  const existing = readClusterFile(paths);
+  if (existing)
+    throw unsupported(`this home is machine ${existing.name} of a cluster already`, "agentctl cluster leave");
   const lock = lockHome(paths);
   try {
     restoreOwnFiles(paths);
     await refuseOpenTasks(paths);
-    return await connected(url, async (connection) => {
+    return await withConnection(url, async (connection) => {
       await requireServer(connection);
-      await requireHearing(connection, url);
+      await requireNotifications(connection, url);
       const key = await keyOf(connection);
       const id = ensureHomeId(paths, randomUUID);
       const machine = { id, home: paths.home, slots: slots ?? availableParallelism(), labels };
-      const chosen = await add(connection, machine, name);
+      const chosen = await addNumbered(connection, machine, name);
       setOwnFilesAside(paths);
       writeClusterFile(paths, { url, name: chosen, key });
       return { name: chosen, keyFile: paths.clusterKey };
@@ -100,7 +103,7 @@ async function joining(
 }
 
 /** Adds the machine and returns its name: the given one, or the host's, numbered if another machine has it. */
-async function add(
+async function addNumbered(
   connection: Connection,
   machine: Omit<Parameters<typeof addMachine>[1], "name">,
   name?: string,
@@ -113,10 +116,10 @@ async function add(
       .slice(0, 50) ||
       "machine");
   for (let n = 1; ; n++) {
-    const tried = n === 1 ? base : `${base}-${n}`;
+    const candidate = n === 1 ? base : `${base}-${n}`;
     try {
-      await addMachine(connection, { ...machine, name: tried });
-      return tried;
+      await addMachine(connection, { ...machine, name: candidate });
+      return candidate;
     } catch (error) {
       if (name !== undefined || asAgentctlError(error).name !== "MachineTaken" || n === 100) throw error;
     }
@@ -125,17 +128,17 @@ async function add(
 
 /** Makes this home stand alone again. Its machine must have no tasks left. */
 export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
-  const { url, name } = required(paths);
+  const { url, name } = requireClusterFile(paths);
   const lock = lockHome(paths);
   try {
-    const isThere = await connected(url, async (connection) => {
+    const isClusterThere = await withConnection(url, async (connection) => {
       if (!(await hasCluster(connection))) return false;
       // A copy of the home must not remove the machine, which belongs to the original.
       if ((await machineId(connection, name)) === homeId(paths)) await forgetMachine(connection, name);
       return true;
     });
     // The cluster is gone, so nobody else knows of the processes that its tasks left here.
-    if (!isThere) await burnAndRemove(paths.home);
+    if (!isClusterThere) await burnAndRemove(paths.home);
     removeClusterFile(paths);
     restoreOwnFiles(paths);
     return { name };
@@ -145,32 +148,35 @@ export async function leaveCluster(paths: Paths): Promise<{ name: string }> {
 }
 
 export async function clusterStatus(paths: Paths): Promise<ClusterStatus> {
-  const { url, name } = required(paths);
-  return await connected(url, async (connection) => {
+  const { url, name } = requireClusterFile(paths);
+  return await withConnection(url, async (connection) => {
     const { leaseMs } = await readCluster(connection);
     return { name, database: withoutPassword(url), leaseMs, machines: await listMachines(connection) };
   });
 }
 
-/** Changes a machine. Waits up to `HEARD_MS` until it has heard, if it is up: then no later task starts against it. */
+/**
+ * Changes a machine. Waits up to `HEARD_TIMEOUT_MS` until it has heard, if it is up: then no later task starts against it.
+ */
 export async function changeMachine(paths: Paths, name: string, change: MachineChange): Promise<MachineInfo> {
-  return await connected(required(paths).url, async (connection) => {
+  return await withConnection(requireClusterFile(paths).url, async (connection) => {
     const before = (await listMachines(connection)).find((each) => each.name === name);
     const labels = change.labels && { ...before?.labels, ...change.labels };
-    const at = await setMachine(connection, name, {
+    const changedAt = await setMachine(connection, name, {
       ...change,
       ...(labels ? { labels: withoutEmpty(labels) } : {}),
     });
-    const deadline = systemClock.mono() + HEARD_MS;
-    while (!(await hasHeard(connection, name, at)) && systemClock.mono() < deadline) await sleep(LOOK_MS);
+    const deadline = systemClock.mono() + HEARD_TIMEOUT_MS;
+    while (!(await hasHeard(connection, name, changedAt)) && systemClock.mono() < deadline)
+      await sleep(POLL_MS);
     return (await listMachines(connection)).find((each) => each.name === name) as MachineInfo;
   });
 }
 
 export async function dropMachine(paths: Paths, name: string): Promise<{ name: string }> {
-  const file = required(paths);
+  const file = requireClusterFile(paths);
   if (file.name === name) throw unsupported(`${name} is this machine`, "agentctl cluster leave");
-  await connected(file.url, (connection) => forgetMachine(connection, name));
+  await withConnection(file.url, (connection) => forgetMachine(connection, name));
   return { name };
 }
 
@@ -178,7 +184,7 @@ function withoutEmpty(labels: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ""));
 }
 
-function required(paths: Paths): ClusterFile {
+function requireClusterFile(paths: Paths): ClusterFile {
   const file = readClusterFile(paths);
   if (file) return file;
   throw unsupported("this home is not a machine of a cluster", "agentctl cluster init");
@@ -224,21 +230,21 @@ async function requireServer(connection: Connection): Promise<void> {
 }
 
 /** Throws if a connection does not hear notifications, as behind a pooler that lends one for each transaction. */
-async function requireHearing(connection: Connection, url: string): Promise<void> {
+async function requireNotifications(connection: Connection, url: string): Promise<void> {
   const channel = `agentctl_${randomUUID().replaceAll("-", "")}`;
   let isHeard = false;
   await connection.listen(channel, () => {
     isHeard = true;
   });
-  await connected(url, (other) => other.query("select pg_notify($1, '')", [channel]));
-  const deadline = systemClock.mono() + HEARD_MS;
-  while (!isHeard && systemClock.mono() < deadline) await sleep(LOOK_MS);
+  await withConnection(url, (other) => other.query("select pg_notify($1, '')", [channel]));
+  const deadline = systemClock.mono() + HEARD_TIMEOUT_MS;
+  while (!isHeard && systemClock.mono() < deadline) await sleep(POLL_MS);
   if (isHeard) return;
   const hint = "give the address of the server itself, not of a pooler such as PgBouncer";
   throw unsupported("a connection to the database does not hear what another one notifies", hint);
 }
 
-async function connected<T>(url: string, work: (connection: Connection) => Promise<T>): Promise<T> {
+async function withConnection<T>(url: string, work: (connection: Connection) => Promise<T>): Promise<T> {
   requireAddress(url);
   const connection = new Connection(url, "agentctl");
   try {

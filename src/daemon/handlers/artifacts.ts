@@ -6,8 +6,8 @@ import { foldersOf } from "../../engine/index.ts";
 import type { ArtifactJson, Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import type { Daemon } from "./context.ts";
-import { isLocal, readRemoteArtifact } from "./elsewhere.ts";
 import { PIECE_BYTES, readPiece } from "./piece.ts";
+import { isLocal, readRemoteArtifact } from "./remote-files.ts";
 
 export function artifactJson(artifact: {
   name: string;

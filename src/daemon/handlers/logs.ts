@@ -5,9 +5,9 @@ import type { Attempt, Task } from "../../core/task.ts";
 import type { Handlers, Params, Result } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
 import { type Daemon, show } from "./context.ts";
-import { findRemoteLogs, isLocal, readRemoteLog } from "./elsewhere.ts";
-import { findLocalLogs, readLocalLog } from "./logs-here.ts";
+import { findLocalLogs, readLocalLog } from "./local-logs.ts";
 import { PIECE_BYTES, type PieceRequest } from "./piece.ts";
+import { findRemoteLogs, isLocal, readRemoteLog } from "./remote-files.ts";
 
 /** How often we check for new output, in ms. */
 const POLL_MS = 50;

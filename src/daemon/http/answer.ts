@@ -25,7 +25,7 @@ const statusOf: Partial<Record<ErrorName, number>> = {
 };
 
 /** Headers of every response: for this origin only, not cached, no guessing of its type. */
-const ALWAYS: readonly (readonly [string, string])[] = [
+const COMMON_HEADERS: readonly (readonly [string, string])[] = [
   ["Cache-Control", "no-store"],
   ["X-Content-Type-Options", "nosniff"],
   ["Referrer-Policy", "no-referrer"],
@@ -38,7 +38,7 @@ type Headers = Record<string, string | number | string[] | undefined>;
 export function begin(response: ServerResponse, status: number, headers: Headers): void {
   // Node sends a list of alternating names and values unchanged.
   const lines: (string | number | string[])[] = [];
-  for (const [name, value] of ALWAYS) if (headers[name] === undefined) lines.push(name, value);
+  for (const [name, value] of COMMON_HEADERS) if (headers[name] === undefined) lines.push(name, value);
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) lines.push(name, value);
@@ -75,7 +75,7 @@ export function sendError(response: ServerResponse, thrown: unknown, headers: He
   }
   const error = asAgentctlError(thrown);
   const status = statusOf[error.name as ErrorName] ?? 400;
-  const asks = status === 401 ? { "WWW-Authenticate": 'Bearer realm="agentctl"' } : {};
-  const later = status === 503 || status === 429 ? { "Retry-After": "1" } : {};
-  sendJson(response, status, errorJson(error), { ...asks, ...later, ...headers });
+  const challenge = status === 401 ? { "WWW-Authenticate": 'Bearer realm="agentctl"' } : {};
+  const retry = status === 503 || status === 429 ? { "Retry-After": "1" } : {};
+  sendJson(response, status, errorJson(error), { ...challenge, ...retry, ...headers });
 }

@@ -4,12 +4,12 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTooDeep, MAX_DEPTH, MAX_LINE_BYTES } from "../../protocol/framing.ts";
 
 /** How many bytes of unfinished bodies are kept over all requests. */
-const MOST_WAITING_BYTES = 128 * 1024 * 1024;
+const MAX_WAITING_BYTES = 128 * 1024 * 1024;
 /** How long we read and drop the rest of a refused body, in ms, so that the refusal arrives. */
 const DRAIN_MS = 1000;
 const TOO_MANY = "too many bytes wait for the end of their requests";
 
-let waiting = 0;
+let waitingBytes = 0;
 
 /** Resolves with the whole body. Rejects with `TooLarge` past 16 MiB, the limit of the socket's lines too. */
 function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -18,12 +18,12 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const forget = () => {
-      waiting -= size;
+    const release = () => {
+      waitingBytes -= size;
       size = Number.NaN;
     };
     const refuse = (error: AgentctlError) => {
-      forget();
+      release();
       chunks.length = 0;
       reject(error);
     };
@@ -31,14 +31,14 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
       // Refused: what still arrives is dropped.
       if (Number.isNaN(size)) return;
       size += chunk.length;
-      waiting += chunk.length;
+      waitingBytes += chunk.length;
       chunks.push(chunk);
       if (size > MAX_LINE_BYTES) refuse(tooLarge(request));
-      else if (waiting > MOST_WAITING_BYTES) refuse(new AgentctlError("TooMany", { reason: TOO_MANY }));
+      else if (waitingBytes > MAX_WAITING_BYTES) refuse(new AgentctlError("TooMany", { reason: TOO_MANY }));
     });
     request.on("end", () => {
       if (Number.isNaN(size)) return;
-      forget();
+      release();
       // Most bodies are one chunk.
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     });
@@ -52,15 +52,15 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
 /** Resolves with the body as JSON. Rejects with `ParseError` if it is not JSON. */
 export async function jsonOf(request: IncomingMessage): Promise<unknown> {
   const body = await bodyOf(request);
-  const because = (reason: string) =>
+  const parseError = (reason: string) =>
     new AgentctlError("ParseError", { reason }, { message: `the body is not JSON: ${reason}` });
-  if (!isUtf8(body)) throw because("it is not UTF-8");
+  if (!isUtf8(body)) throw parseError("it is not UTF-8");
   const text = body.toString("utf8");
-  if (isTooDeep(text)) throw because(`it is nested deeper than ${MAX_DEPTH}`);
+  if (isTooDeep(text)) throw parseError(`it is nested deeper than ${MAX_DEPTH}`);
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw because((error as Error).message);
+    throw parseError((error as Error).message);
   }
 }
 

@@ -3,25 +3,25 @@ import type { ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 
 /** How many large responses are made at once. */
-const MOST_LARGE = 8;
+const MAX_LARGE = 8;
 /** How many bytes of large responses may wait for their readers. */
-const MOST_UNSENT_BYTES = 128 * 1024 * 1024;
+const MAX_UNSENT_BYTES = 128 * 1024 * 1024;
 const LARGE_BYTES = 64 * 1024;
 
-const waiting: (() => void)[] = [];
+const waiters: (() => void)[] = [];
 let running = 0;
-let unsent = 0;
+let unsentBytes = 0;
 
 /** Runs `work`, which makes a large response, in its turn. Rejects if nobody waits for the response by then. */
 export async function inTurn<T>(response: ServerResponse, work: () => Promise<T>): Promise<T> {
-  if (running >= MOST_LARGE) await new Promise<void>((resolve) => waiting.push(resolve));
+  if (running >= MAX_LARGE) await new Promise<void>((resolve) => waiters.push(resolve));
   running++;
   try {
     requireReader(response);
     return await work();
   } finally {
     running--;
-    waiting.shift()?.();
+    waiters.shift()?.();
   }
 }
 
@@ -34,10 +34,10 @@ export function requireReader(response: ServerResponse): void {
 export function countUnsent(response: ServerResponse, bytes: number): void {
   if (bytes < LARGE_BYTES) return;
   requireReader(response);
-  if (unsent > 0 && unsent + bytes > MOST_UNSENT_BYTES)
+  if (unsentBytes > 0 && unsentBytes + bytes > MAX_UNSENT_BYTES)
     throw new AgentctlError("TooMany", { reason: "too many bytes of answers wait for slow readers" });
-  unsent += bytes;
+  unsentBytes += bytes;
   response.once("close", () => {
-    unsent -= bytes;
+    unsentBytes -= bytes;
   });
 }

@@ -2,14 +2,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentctlError } from "../../core/errors.ts";
 import { begin } from "./answer.ts";
-import { drained, goneSignal, listeningCaller } from "./http-caller.ts";
+import { closeSignal, listeningCaller, waitForDrain } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
-const MOST_FOLLOWERS = 256;
+const MAX_FOLLOWERS = 256;
 /**
  * How often a comment is sent, in ms. Proxies close silent connections, and only a write reveals that a reader is gone.
  */
-const BEAT_MS = 15_000;
+const HEARTBEAT_MS = 15_000;
 
 /** Sends events after `?after=<n>` or `Last-Event-ID`, without a gap. Without either, sends only new events. */
 export function eventsOf(services: Services) {
@@ -19,16 +19,16 @@ export function eventsOf(services: Services) {
     response: ServerResponse,
     query: URLSearchParams,
   ): Promise<void> => {
-    if (followers >= MOST_FOLLOWERS)
-      throw new AgentctlError("TooMany", { reason: `${MOST_FOLLOWERS} follow the events already` });
+    if (followers >= MAX_FOLLOWERS)
+      throw new AgentctlError("TooMany", { reason: `${MAX_FOLLOWERS} follow the events already` });
     const after = afterOf(request, query);
     const task = query.get("task");
-    const signal = AbortSignal.any([goneSignal(response), services.closing.signal]);
+    const signal = AbortSignal.any([closeSignal(response), services.closing.signal]);
     const caller = listeningCaller({
       actor: "user",
       signal,
-      take: (event) => response.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`),
-      writable: () => drained(response),
+      onEvent: (event) => response.write(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`),
+      writable: () => waitForDrain(response),
       end: () => response.destroy(),
     });
     const params = {
@@ -39,14 +39,14 @@ export function eventsOf(services: Services) {
     followers++;
     signal.addEventListener("abort", () => {
       followers--;
-      clearInterval(beat);
+      clearInterval(heartbeat);
       response.end();
     });
-    const beat = setInterval(() => response.write(": \n\n"), BEAT_MS).unref();
+    const heartbeat = setInterval(() => response.write(": \n\n"), HEARTBEAT_MS).unref();
     try {
       await services.dispatch({ method: "tasks/subscribe", params }, caller);
     } catch (error) {
-      clearInterval(beat);
+      clearInterval(heartbeat);
       throw error;
     }
     begin(response, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
@@ -62,9 +62,9 @@ export function refOf(text: string): number | string {
 /** A browser that reconnects says in a header how far it has read, so the header overrides the address. */
 function afterOf({ headers }: IncomingMessage, query: URLSearchParams): number | undefined {
   const header = headers["last-event-id"];
-  const [field, given] =
+  const [field, value] =
     header === undefined || header === "" ? ["after", query.get("after")] : ["Last-Event-ID", String(header)];
-  if (given === null) return undefined;
-  if (/^\d{1,15}$/.test(given)) return Number(given);
+  if (value === null) return undefined;
+  if (/^\d{1,15}$/.test(value)) return Number(value);
   throw new AgentctlError("InvalidParams", { field, reason: "is the number of an event" });
 }

@@ -43,7 +43,7 @@ export class Gate {
     }
   }
 
-  isLetIn(request: IncomingMessage): boolean {
+  isAuthorized(request: IncomingMessage): boolean {
     try {
       this.requireToken(request);
       return true;
@@ -54,11 +54,11 @@ export class Gate {
 
   /** Throws for a request with neither the token nor the cookie. */
   requireToken({ headers }: IncomingMessage): void {
-    const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
-    if (given !== undefined && isSame(given, this.#token)) return;
-    if (given === undefined && isSame(cookieOf(headers.cookie, this.#cookieName()), this.#session)) return;
+    const token = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+    if (token !== undefined && isSame(token, this.#token)) return;
+    if (token === undefined && isSame(cookieOf(headers.cookie, this.#cookieName()), this.#session)) return;
     throw new AgentctlError("Unauthorized", {
-      reason: given === undefined ? "it has no token" : "its token is not that of this home",
+      reason: token === undefined ? "it has no token" : "its token is not that of this home",
     });
   }
 
@@ -82,8 +82,8 @@ export class Gate {
     if (a2a.url !== undefined && nameOf(new URL(a2a.url).host) === name) return true;
     if (isLoopback(name) || name === nameOf(new URL(this.#url()).host)) return true;
     if (!httpRemote) return false;
-    const own = hostname().toLowerCase();
-    return isIP(name) !== 0 || name === own || name.startsWith(`${own}.`);
+    const ownName = hostname().toLowerCase();
+    return isIP(name) !== 0 || name === ownName || name.startsWith(`${ownName}.`);
   }
 }
 
@@ -103,7 +103,7 @@ function cookieOf(header = "", name: string): string {
 }
 
 /** Compares in a time that does not reveal where the two differ. */
-function isSame(given: string, secret: Buffer): boolean {
-  const bytes = Buffer.from(given);
+function isSame(candidate: string, secret: Buffer): boolean {
+  const bytes = Buffer.from(candidate);
   return bytes.length === secret.length && timingSafeEqual(bytes, secret);
 }

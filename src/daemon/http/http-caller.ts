@@ -25,28 +25,28 @@ class RequestCaller implements Caller {
 
   /** Made at first use. Most methods respond at once without it, and a signal costs more than a query to the store. */
   get signal(): AbortSignal {
-    this.#signal ??= goneSignal(this.#response);
+    this.#signal ??= closeSignal(this.#response);
     return this.#signal;
   }
 }
 
 /** Returns a signal that is aborted when nobody reads the response any more. */
-export function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  if (response.destroyed) gone.abort();
-  response.once("close", () => gone.abort());
-  return gone.signal;
+export function closeSignal(response: ServerResponse): AbortSignal {
+  const closed = new AbortController();
+  if (response.destroyed) closed.abort();
+  response.once("close", () => closed.abort());
+  return closed.signal;
 }
 
 /** Returns a caller that receives events. While `writable` waits for a slow reader, the events stay in the store. */
 export function listeningCaller(options: {
   actor: string;
   signal: AbortSignal;
-  take(event: EventJson): void;
+  onEvent(event: EventJson): void;
   writable(): Promise<void>;
   end(): void;
 }): Caller {
-  const { actor, signal, take, writable, end } = options;
+  const { actor, signal, onEvent, writable, end } = options;
   return {
     scopes: ["people"],
     actor,
@@ -56,7 +56,7 @@ export function listeningCaller(options: {
     listener: {
       subscriptions: 0,
       notify: (method, params) => {
-        if (method === "event") take(params as NotificationParams<"event">);
+        if (method === "event") onEvent(params as NotificationParams<"event">);
       },
       writable,
       end,
@@ -65,7 +65,7 @@ export function listeningCaller(options: {
 }
 
 /** Resolves when the reader has read enough for more to be written, or is gone. */
-export async function drained(response: ServerResponse): Promise<void> {
+export async function waitForDrain(response: ServerResponse): Promise<void> {
   if (!response.writableNeedDrain || response.destroyed) return;
   await new Promise<void>((resolve) => {
     const done = () => {

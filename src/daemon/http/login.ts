@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../core/time.ts";
 
-const GOOD_FOR_MS = 60_000;
-const MOST_CODES = 100;
+const VALID_MS = 60_000;
+const MAX_CODES = 100;
 
 /** Codes that let a browser in. Each is valid once, for a minute. */
 export class LoginCodes {
   readonly #clock: Clock;
-  readonly #until = new Map<string, number>();
+  readonly #expiries = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,16 +15,16 @@ export class LoginCodes {
 
   make(): string {
     const code = randomBytes(24).toString("base64url");
-    this.#until.set(code, this.#clock.mono() + GOOD_FOR_MS);
-    const [oldest] = this.#until.keys();
-    if (this.#until.size > MOST_CODES && oldest !== undefined) this.#until.delete(oldest);
+    this.#expiries.set(code, this.#clock.mono() + VALID_MS);
+    const [oldest] = this.#expiries.keys();
+    if (this.#expiries.size > MAX_CODES && oldest !== undefined) this.#expiries.delete(oldest);
     return code;
   }
 
   /** Returns whether the code is valid, and makes it invalid. */
   use(code: string): boolean {
-    const until = this.#until.get(code);
-    this.#until.delete(code);
-    return until !== undefined && this.#clock.mono() < until;
+    const expiry = this.#expiries.get(code);
+    this.#expiries.delete(code);
+    return expiry !== undefined && this.#clock.mono() < expiry;
   }
 }

@@ -5,14 +5,19 @@ import { AgentctlError } from "../../core/errors.ts";
 import { begin, sendJson } from "./answer.ts";
 import { jsonOf } from "./body.ts";
 import { countUnsent, inTurn, requireReader } from "./bounds.ts";
-import { callerOf, drained } from "./http-caller.ts";
+import { callerOf, waitForDrain } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
 const PARSE_ERROR = { code: -32700, message: "the body is not JSON" };
 const BATCH_ERROR = { code: -32600, message: "batches are not taken" };
 
 /** Requests with large responses. No tool that waits is among them. */
-const LARGE: ReadonlySet<unknown> = new Set(["resources/read", "task_list", "task_get", "task_logs"]);
+const LARGE_REQUESTS: ReadonlySet<unknown> = new Set([
+  "resources/read",
+  "task_list",
+  "task_get",
+  "task_logs",
+]);
 
 /** Responds by means of the protocol's own library, which is loaded at the first request. */
 export function mcpOf(services: Services) {
@@ -42,7 +47,7 @@ export function mcpOf(services: Services) {
 
 function isLarge(body: unknown): boolean {
   const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown } };
-  return LARGE.has(method) || LARGE.has(params?.name);
+  return LARGE_REQUESTS.has(method) || LARGE_REQUESTS.has(params?.name);
 }
 
 function refuse(response: ServerResponse, error: typeof PARSE_ERROR): void {
@@ -51,23 +56,23 @@ function refuse(response: ServerResponse, error: typeof PARSE_ERROR): void {
 
 /** Converts a request, without its body, to the web standard's `Request`. */
 function webRequest(request: IncomingMessage, response: ServerResponse): Request {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  const headers = Object.entries(request.headers).flatMap(([name, given]) =>
-    given === undefined ? [] : [[name, String(given)] as [string, string]],
+  const closed = new AbortController();
+  response.once("close", () => closed.abort());
+  const headers = Object.entries(request.headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
   const { method = "GET", url = "/" } = request;
-  return new Request(`http://${request.headers.host}${url}`, { method, headers, signal: gone.signal });
+  return new Request(`http://${request.headers.host}${url}`, { method, headers, signal: closed.signal });
 }
 
-async function send(answer: Response, response: ServerResponse): Promise<void> {
+async function send(result: Response, response: ServerResponse): Promise<void> {
   // This server decides how long the connection lasts and whether a response is cached.
-  const { connection: _, "cache-control": __, ...headers } = Object.fromEntries(answer.headers);
-  begin(response, answer.status, headers);
-  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+  const { connection: _, "cache-control": __, ...headers } = Object.fromEntries(result.headers);
+  begin(response, result.status, headers);
+  for await (const chunk of (result.body ?? []) as AsyncIterable<Uint8Array>) {
     countUnsent(response, chunk.length);
     response.write(chunk);
-    await drained(response);
+    await waitForDrain(response);
   }
   response.end();
 }

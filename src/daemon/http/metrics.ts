@@ -32,7 +32,7 @@ export class Metrics {
     const listener = listeningCaller({
       actor: "user",
       signal: services.closing.signal,
-      take: (event) => void this.#take(event),
+      onEvent: (event) => void this.#record(event),
       writable: async () => {},
       end: () => {},
     });
@@ -43,35 +43,35 @@ export class Metrics {
 
   async answer(response: ServerResponse): Promise<void> {
     const caller = callerOf(response, "user");
-    const ask = async (method: string) => await this.#services.dispatch({ method, params: {} }, caller);
-    const status = (await ask("daemon/status")) as Result<"daemon/status">;
-    const { queues } = (await ask("queues/list")) as Result<"queues/list">;
+    const call = async (method: string) => await this.#services.dispatch({ method, params: {} }, caller);
+    const status = (await call("daemon/status")) as Result<"daemon/status">;
+    const { queues } = (await call("queues/list")) as Result<"queues/list">;
     const text = this.#text(status, queues);
     begin(response, 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" });
     response.end(text);
   }
 
-  async #take({ task, to, cause, at }: EventJson): Promise<void> {
+  async #record({ task, to, cause, at }: EventJson): Promise<void> {
     const now = this.#services.clock.now();
     this.#events++;
     this.#lagSeconds = Math.max(0, now - Date.parse(at)) / 1000;
     if (to === "working" && cause !== "thaw") count(this.#attempts, cause);
     if (to === "suspended") {
-      const found = await this.#services
+      const response = await this.#services
         .dispatch({ method: "tasks/get", params: { id: task } }, callerOfNobody)
         .catch(() => null);
-      const outcome = (found as Result<"tasks/get"> | null)?.task.pause?.outcome ?? "none";
-      const known = this.#pauses.get(outcome) ?? { count: 0, seconds: 0, ended: 0 };
-      this.#pauses.set(outcome, { ...known, count: known.count + 1 });
+      const outcome = (response as Result<"tasks/get"> | null)?.task.pause?.outcome ?? "none";
+      const totals = this.#pauses.get(outcome) ?? { count: 0, seconds: 0, ended: 0 };
+      this.#pauses.set(outcome, { ...totals, count: totals.count + 1 });
       this.#paused.set(task, { outcome, since: Date.parse(at) });
       return;
     }
     const paused = this.#paused.get(task);
-    const known = paused && this.#pauses.get(paused.outcome);
-    if (!paused || !known || to === null) return;
+    const totals = paused && this.#pauses.get(paused.outcome);
+    if (!paused || !totals || to === null) return;
     this.#paused.delete(task);
-    known.ended++;
-    known.seconds += Math.max(0, Date.parse(at) - paused.since) / 1000;
+    totals.ended++;
+    totals.seconds += Math.max(0, Date.parse(at) - paused.since) / 1000;
   }
 
   #text({ tasks, uptimeMs }: Result<"daemon/status">, queues: Result<"queues/list">["queues"]): string {
@@ -154,7 +154,7 @@ type Named = readonly [suffix: string, labels: Labels, value: number];
 function metric(name: string, type: string, help: string, samples: readonly (Sample | Named)[]): string {
   const lines = samples.map((sample) => {
     const [suffix, labels, value] = sample.length === 3 ? sample : ["", ...sample];
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escaped(text)}"`);
+    const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
     return `${name}${suffix}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${numeral(value)}\n`;
   });
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
@@ -164,7 +164,7 @@ function numeral(value: number): string {
   return value === Number.POSITIVE_INFINITY ? "+Inf" : String(value);
 }
 
-function escaped(text: string): string {
+function escapeLabel(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 

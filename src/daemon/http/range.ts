@@ -25,8 +25,8 @@ export async function sendFiles(
     return;
   }
   const { start, end } = range ?? { start: 0, end: size };
-  const says = range ? { "Content-Range": `bytes ${start}-${end - 1}/${size}` } : {};
-  begin(response, range ? 206 : 200, { ...common, ...says, "Content-Length": end - start });
+  const contentRange = range ? { "Content-Range": `bytes ${start}-${end - 1}/${size}` } : {};
+  begin(response, range ? 206 : 200, { ...common, ...contentRange, "Content-Length": end - start });
   if (request.method === "HEAD" || start === end) {
     response.end();
     return;
@@ -35,11 +35,11 @@ export async function sendFiles(
 }
 
 async function* bytesOf(files: readonly Part[], start: number, end: number): AsyncGenerator<Buffer> {
-  let before = 0;
+  let offset = 0;
   for (const { path, size } of files) {
-    const from = Math.max(start - before, 0);
-    const to = Math.min(end - before, size);
-    before += size;
+    const from = Math.max(start - offset, 0);
+    const to = Math.min(end - offset, size);
+    offset += size;
     if (from >= to) continue;
     yield* createReadStream(path, { start: from, end: to - 1 }) as AsyncIterable<Buffer>;
   }

@@ -48,7 +48,7 @@ export function routesOf(
     const route =
       exact.get(pathname) ?? table.find(({ path }) => path instanceof RegExp && path.test(pathname));
     const isOpen = route?.isOpen === true || (route?.isOpen === "GET" && request.method === "GET");
-    if (!isOpen && pathname === "/" && !gate.isLetIn(request) && isBrowser(request))
+    if (!isOpen && pathname === "/" && !gate.isAuthorized(request) && isBrowser(request))
       return sendSignIn(response);
     if (!isOpen) gate.requireToken(request);
     if (!route) throw new AgentctlError("NotFound", { path: pathname.slice(0, 200) });
@@ -65,7 +65,7 @@ export function routesOf(
 
 /** Returns the decoded groups of a path's pattern. */
 function partsOf(pattern: RegExp, pathname: string): string[] {
-  return (pattern.exec(pathname) ?? []).slice(1).map(decoded);
+  return (pattern.exec(pathname) ?? []).slice(1).map(decode);
 }
 
 function tableOf(services: Services, gate: Gate, base: () => string): readonly Route[] {
@@ -137,7 +137,7 @@ function urlOf(url: string): URL {
   }
 }
 
-function decoded(part: string): string {
+function decode(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {

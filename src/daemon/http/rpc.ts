@@ -10,14 +10,14 @@ import { callerOf } from "./http-caller.ts";
 import type { Services } from "./services.ts";
 
 /** Methods that belong to the socket, with what to use instead. */
-const refused: Readonly<Record<string, string>> = {
+const refusedMethods: Readonly<Record<string, string>> = {
   "tasks/subscribe": "GET /events tells events over HTTP",
   "daemon/stop": "the daemon is not stopped over HTTP; agentctl daemon stop does it",
   "daemon/ui": "agentctl ui makes an address for a browser",
   "daemon/hello": "the version is in GET /healthz",
 };
 
-const LARGE: ReadonlySet<string> = new Set(["tasks/list", "checkpoints/get"]);
+const LARGE_METHODS: ReadonlySet<string> = new Set(["tasks/list", "checkpoints/get"]);
 
 type Id = string | number | null;
 
@@ -25,10 +25,10 @@ type Id = string | number | null;
 export function rpcOf(services: Services) {
   const call = async (method: string, params: unknown, response: ServerResponse) => {
     if (method === "rpc.discover") return discovery(services);
-    const reason = Object.hasOwn(refused, method) ? refused[method] : undefined;
+    const reason = Object.hasOwn(refusedMethods, method) ? refusedMethods[method] : undefined;
     if (reason !== undefined) throw new AgentctlError("UnsupportedOperation", { reason, method });
     const work = () => services.dispatch({ method, params: params ?? {} }, callerOf(response, "user"));
-    return await (LARGE.has(method) ? inTurn(response, work) : work());
+    return await (LARGE_METHODS.has(method) ? inTurn(response, work) : work());
   };
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let id: Id | undefined = null;

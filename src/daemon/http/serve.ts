@@ -15,13 +15,13 @@ import { LoginCodes } from "./login.ts";
 import { routesOf } from "./routes.ts";
 import type { HttpServer, Services } from "./services.ts";
 
-const MOST_CONNECTIONS = 512;
+const MAX_CONNECTIONS = 512;
 /** How long the headers may take, and how long a whole request may take, in ms. */
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
 const IDLE_MS = 30_000;
 /** How long requests in progress may still take when the server ends, in ms. */
-const END_MS = 500;
+const CLOSE_GRACE_MS = 500;
 
 /** Listens. Rejects if the address cannot be used. */
 export async function serve(services: Services, host: string, port: number): Promise<HttpServer> {
@@ -62,7 +62,7 @@ export async function serve(services: Services, host: string, port: number): Pro
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of connections.idle()) socket.destroy();
       services.closing.abort();
-      const timer = setTimeout(() => server.closeAllConnections(), END_MS);
+      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
       await closed;
       clearTimeout(timer);
     },
@@ -91,24 +91,28 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
 
 /** Bounds the number of connections. Closes the one that has been idle for the longest time. */
 function boundConnections(server: Server): { idle: () => Socket[] } {
-  const busy = new Map<Socket, number>();
+  const requestCounts = new Map<Socket, number>();
   server.on("connection", (socket: Socket) => {
-    busy.set(socket, 0);
-    socket.once("close", () => busy.delete(socket));
-    if (busy.size <= MOST_CONNECTIONS) return;
-    const [oldest] = [...busy].find(([other, requests]) => requests === 0 && other !== socket) ?? [socket];
+    requestCounts.set(socket, 0);
+    socket.once("close", () => requestCounts.delete(socket));
+    if (requestCounts.size <= MAX_CONNECTIONS) return;
+    const [oldest] = [...requestCounts].find(([other, requests]) => requests === 0 && other !== socket) ?? [
+      socket,
+    ];
     oldest.destroy();
-    busy.delete(oldest);
+    requestCounts.delete(oldest);
   });
   server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    requestCounts.set(socket, (requestCounts.get(socket) ?? 0) + 1);
     response.once("close", () => {
-      const requests = busy.get(socket);
+      const requests = requestCounts.get(socket);
       if (requests === undefined) return;
       // The most recently used connection moves to the end.
-      busy.delete(socket);
-      busy.set(socket, requests - 1);
+      requestCounts.delete(socket);
+      requestCounts.set(socket, requests - 1);
     });
   });
-  return { idle: () => [...busy].filter(([, requests]) => requests === 0).map(([socket]) => socket) };
+  return {
+    idle: () => [...requestCounts].filter(([, requests]) => requests === 0).map(([socket]) => socket),
+  };
 }

@@ -8,7 +8,7 @@ import { LogTail, placeOf } from "../../home/log-tail.ts";
 import type { Result } from "../../protocol/methods.ts";
 import { begin } from "./answer.ts";
 import { refOf } from "./events.ts";
-import { callerOf, drained, goneSignal, listeningCaller } from "./http-caller.ts";
+import { callerOf, closeSignal, listeningCaller, waitForDrain } from "./http-caller.ts";
 import { typeOf } from "./media-type.ts";
 import { placedLogs } from "./placed-logs.ts";
 import { sendFiles } from "./range.ts";
@@ -29,26 +29,29 @@ export function taskLogOf(services: Services) {
     const caller = callerOf(response, "user");
     const logsOf = async (): Promise<Logs> => {
       const params = { id: refOf(ref), ...(attempt === undefined ? {} : { attempt }) };
-      const found = (await services.dispatch({ method: "logs/path", params }, caller)) as Result<"logs/path">;
+      const result = (await services.dispatch(
+        { method: "logs/path", params },
+        caller,
+      )) as Result<"logs/path">;
       const read = async (params: object) =>
         (await services.dispatch({ method: "logs/read", params }, caller)) as Result<"logs/read">;
-      return { task: found.task, logs: placedLogs(found, read) };
+      return { task: result.task, logs: placedLogs(result, read) };
     };
-    const found = await logsOf();
+    const initial = await logsOf();
     const headers = { "Content-Type": PLAIN, "Content-Security-Policy": "sandbox" };
     if (!["1", "true"].includes(query.get("follow") ?? "")) {
-      if (found.logs.every(({ open }) => !open)) {
-        await sendFiles(request, response, sized(found.logs), headers);
+      if (initial.logs.every(({ open }) => !open)) {
+        await sendFiles(request, response, withSizes(initial.logs), headers);
         return;
       }
       begin(response, 200, headers);
-      if (request.method !== "HEAD") await sendAll(response, found.logs);
+      if (request.method !== "HEAD") await sendAll(response, initial.logs);
       return void response.end();
     }
     begin(response, 200, headers);
     response.flushHeaders();
     if (request.method === "HEAD") return void response.end();
-    await follow(services, response, found, logsOf);
+    await follow(services, response, initial, logsOf);
   };
 }
 
@@ -58,7 +61,7 @@ async function sendAll(response: ServerResponse, logs: Logs["logs"]): Promise<vo
     const file = new LogFile(placeOf(log));
     await file.drain(async (chunk) => {
       response.write(chunk);
-      await drained(response);
+      await waitForDrain(response);
     });
     file.close();
   }
@@ -70,11 +73,11 @@ async function follow(
   first: Logs,
   logsOf: () => Promise<Logs>,
 ): Promise<void> {
-  const signal = AbortSignal.any([goneSignal(response), services.closing.signal]);
+  const signal = AbortSignal.any([closeSignal(response), services.closing.signal]);
   const tail = new LogTail(
     async (chunk) => {
       response.write(chunk);
-      await drained(response);
+      await waitForDrain(response);
     },
     () => undefined,
   );
@@ -83,7 +86,7 @@ async function follow(
   const listener = listeningCaller({
     actor: "user",
     signal,
-    take: () => wake(),
+    onEvent: () => wake(),
     writable: async () => {},
     end: () => wake(),
   });
@@ -93,7 +96,7 @@ async function follow(
       listener,
     );
     while (!signal.aborted) {
-      const news = new Promise<void>((resolve) => {
+      const nextEvent = new Promise<void>((resolve) => {
         wake = resolve;
       });
       const { logs, task } = await logsOf();
@@ -102,7 +105,7 @@ async function follow(
         await tail.drained();
         break;
       }
-      await news;
+      await nextEvent;
     }
   } catch {
     // The task was deleted meanwhile, which ends its log.
@@ -113,13 +116,13 @@ async function follow(
 }
 
 function attemptOf(query: URLSearchParams): number | undefined {
-  const given = query.get("attempt");
-  if (given === null) return undefined;
-  if (/^\d{1,9}$/.test(given)) return Number(given);
+  const value = query.get("attempt");
+  if (value === null) return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new AgentctlError("InvalidParams", { field: "attempt", reason: "is the number of an attempt" });
 }
 
-function sized(files: readonly { path: string }[]): { path: string; size: number }[] {
+function withSizes(files: readonly { path: string }[]): { path: string; size: number }[] {
   return files
     .filter(({ path }) => existsSync(path))
     .map(({ path }) => ({ path, size: statSync(path).size }));
@@ -145,7 +148,7 @@ async function sendPieces(
   let bytes = Buffer.from(first.data, "base64");
   for (let offset = 0; bytes.length > 0 && !response.destroyed; ) {
     response.write(bytes);
-    await drained(response);
+    await waitForDrain(response);
     offset += bytes.length;
     bytes = offset < size ? Buffer.from((await read(offset)).data, "base64") : Buffer.alloc(0);
   }
@@ -170,7 +173,8 @@ export function artifactOf(services: Services) {
       "Content-Security-Policy": "sandbox",
       ETag: `"${artifact.sha256}"`,
     };
-    if (artifact.machine === undefined) return await sendFiles(request, response, sized([artifact]), headers);
+    if (artifact.machine === undefined)
+      return await sendFiles(request, response, withSizes([artifact]), headers);
     const read = async (offset: number) =>
       (await services.dispatch(
         { method: "artifacts/read", params: { id, name, offset } },

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { EventJson, Method, NewTask, Params, Result, TaskJson } from "../../../protocol/methods.ts";
 import type { Caller } from "../../caller.ts";
 import { refOf } from "../events.ts";
-import { drained, listeningCaller } from "../http-caller.ts";
+import { listeningCaller, waitForDrain } from "../http-caller.ts";
 import type { Services } from "../services.ts";
 import { asA2aError } from "./errors.ts";
 
@@ -17,7 +17,7 @@ export const CONTEXT = "context";
 export class Agent {
   readonly services: Services;
   /** The response that is being written, and whether anybody still reads it. */
-  readonly request = new AsyncLocalStorage<{ response: ServerResponse; gone: AbortSignal }>();
+  readonly request = new AsyncLocalStorage<{ response: ServerResponse; closed: AbortSignal }>();
 
   constructor(services: Services) {
     this.services = services;
@@ -53,7 +53,7 @@ export class Agent {
     const listener = listeningCaller({
       actor: ACTOR,
       signal,
-      take: (event) => {
+      onEvent: (event) => {
         queue.push(event);
         wake();
       },
@@ -67,17 +67,17 @@ export class Agent {
       listener,
     );
     while (!signal.aborted) {
-      const news = new Promise<void>((resolve) => (wake = resolve));
+      const nextEvent = new Promise<void>((resolve) => (wake = resolve));
       yield* queue.splice(0);
       drain();
-      if (queue.length === 0) await news;
+      if (queue.length === 0) await nextEvent;
     }
   }
 
   signal(): AbortSignal {
     const { closing } = this.services;
     const request = this.request.getStore();
-    return request ? AbortSignal.any([request.gone, closing.signal]) : closing.signal;
+    return request ? AbortSignal.any([request.closed, closing.signal]) : closing.signal;
   }
 
   /** Yields what a stream yields, no faster than the client reads it. */
@@ -85,7 +85,7 @@ export class Agent {
     const request = this.request.getStore();
     for await (const each of stream) {
       yield each;
-      if (request) await drained(request.response);
+      if (request) await waitForDrain(request.response);
     }
   }
 

@@ -7,7 +7,7 @@ import type { Agent } from "./agent.ts";
 import { textPart } from "./task-view.ts";
 
 /** How long a text artifact may be, in bytes. A longer one is sent as the address of its file. */
-const MOST_TEXT_BYTES = 1024 * 1024;
+const MAX_TEXT_BYTES = 1024 * 1024;
 /** How much of the end of a log a requested task contains, in bytes. Streams contain all of it. */
 const LOG_BYTES = 64 * 1024;
 
@@ -58,7 +58,7 @@ async function filePart(
   const { name, size } = file;
   const mediaType = typeOf(name).split(";")[0] as string;
   const isText = mediaType.startsWith("text/") || mediaType === "application/json";
-  if (isText && size <= MOST_TEXT_BYTES) return textPart(await textOf(agent, id, file), mediaType, name);
+  if (isText && size <= MAX_TEXT_BYTES) return textPart(await textOf(agent, id, file), mediaType, name);
   const place = name.split("/").map(encodeURIComponent).join("/");
   const value = new URL(`tasks/${uuid}/artifacts/${place}`, base).href;
   return { content: { $case: "url", value }, metadata: undefined, filename: name, mediaType };
@@ -70,14 +70,14 @@ async function textOf(
   { name, path, size, machine }: ArtifactJson,
 ): Promise<string> {
   if (machine === undefined) return await readFile(path, "utf8");
-  const found: Buffer[] = [];
+  const chunks: Buffer[] = [];
   for (let offset = 0; offset < size; ) {
     const bytes = Buffer.from((await agent.call("artifacts/read", { id, name, offset })).data, "base64");
     if (bytes.length === 0) break;
-    found.push(bytes);
+    chunks.push(bytes);
     offset += bytes.length;
   }
-  return Buffer.concat(found).toString("utf8");
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 async function logEnd(agent: Agent, { id }: TaskJson): Promise<string> {

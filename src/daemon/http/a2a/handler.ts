@@ -23,23 +23,23 @@ import type { TaskJson } from "../../../protocol/methods.ts";
 import type { Agent } from "./agent.ts";
 import { artifactsOf } from "./artifacts.ts";
 import { cardOf } from "./card.ts";
-import type { KeptFiles } from "./kept.ts";
 import { listTasks } from "./list.ts";
 import { PushConfigs } from "./push.ts";
 import { deliver } from "./send.ts";
 import { follow } from "./stream.ts";
+import type { TaskRecords } from "./task-records.ts";
 import { isSettled, taskView } from "./task-view.ts";
 
 export class Handler implements A2ARequestHandler {
   readonly #agent: Agent;
-  readonly #kept: KeptFiles;
+  readonly #records: TaskRecords;
   readonly #push: PushConfigs;
   readonly #base: () => string;
 
-  constructor(agent: Agent, kept: KeptFiles, base: () => string) {
+  constructor(agent: Agent, records: TaskRecords, base: () => string) {
     this.#agent = agent;
-    this.#kept = kept;
-    this.#push = new PushConfigs(agent, kept);
+    this.#records = records;
+    this.#push = new PushConfigs(agent, records);
     this.#base = base;
   }
 
@@ -56,7 +56,7 @@ export class Handler implements A2ARequestHandler {
     const { configuration } = params;
     const limit = lengthOf(configuration?.historyLength);
     const sent = await this.#deliver(params, context);
-    const task = configuration?.returnImmediately ? sent : await this.#settled(sent);
+    const task = configuration?.returnImmediately ? sent : await this.#waitUntilSettled(sent);
     return await this.#view(task, limit);
   }
 
@@ -91,8 +91,8 @@ export class Handler implements A2ARequestHandler {
   }
 
   async cancelTask({ id }: CancelTaskRequest): Promise<Task> {
-    const { id: found } = await this.#agent.task(id);
-    const { task } = await this.#agent.call("tasks/cancel", { id: found });
+    const { id: taskId } = await this.#agent.task(id);
+    const { task } = await this.#agent.call("tasks/cancel", { id: taskId });
     return await this.#view(task);
   }
 
@@ -120,7 +120,7 @@ export class Handler implements A2ARequestHandler {
   }
 
   async #deliver(params: SendMessageRequest, context: ServerCallContext): Promise<TaskJson> {
-    const task = await deliver(this.#agent, this.#kept, params);
+    const task = await deliver(this.#agent, this.#records, params);
     const config = params.configuration?.taskPushNotificationConfig;
     if (config)
       await this.#push.set(
@@ -130,13 +130,13 @@ export class Handler implements A2ARequestHandler {
     return task;
   }
 
-  async #settled(sent: TaskJson): Promise<TaskJson> {
+  async #waitUntilSettled(sent: TaskJson): Promise<TaskJson> {
     let task = sent;
     // A task that was resumed or answered no longer waits, so it is not settled.
     while (!isSettled(task) && !this.#agent.signal().aborted) {
-      const isPassing = task.state === "suspended";
+      const isTemporary = task.state === "suspended";
       const until = (
-        isPassing ? ["resumed", "working"] : ["input-required", "suspended"]
+        isTemporary ? ["resumed", "working"] : ["input-required", "suspended"]
       ) as TaskJson["state"][];
       task = (await this.#agent.call("tasks/wait", { id: task.id, until, timeoutMs: 60_000 })).task;
     }
@@ -145,12 +145,12 @@ export class Handler implements A2ARequestHandler {
 
   #follow(task: TaskJson, endsSettled: boolean): AsyncGenerator<StreamResponse> {
     return this.#agent.paced(
-      follow({ agent: this.#agent, kept: this.#kept, base: this.#base(), endsSettled }, task),
+      follow({ agent: this.#agent, records: this.#records, base: this.#base(), endsSettled }, task),
     );
   }
 
   async #view(task: TaskJson, limit?: number, withArtifacts = true): Promise<Task> {
-    const { history } = limit === 0 ? { history: [] } : await this.#kept.of(task.id);
+    const { history } = limit === 0 ? { history: [] } : await this.#records.read(task.id);
     const artifacts = withArtifacts ? await artifactsOf(this.#agent, this.#base(), task) : [];
     return taskView(task, limit === undefined ? history : history.slice(-limit || history.length), artifacts);
   }
@@ -160,7 +160,7 @@ function formOf({ requestedVersion }: ServerCallContext): "1.0" | "0.3" {
   return requestedVersion.startsWith("1") ? "1.0" : "0.3";
 }
 
-function lengthOf(given: number | undefined): number | undefined {
-  if (given === undefined || given >= 0) return given;
+function lengthOf(length: number | undefined): number | undefined {
+  if (length === undefined || length >= 0) return length;
   throw new RequestMalformedError({ message: "historyLength may not be negative" });
 }

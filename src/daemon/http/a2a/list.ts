@@ -4,8 +4,8 @@ import type { TaskJson } from "../../../protocol/methods.ts";
 import { type Agent, CONTEXT } from "./agent.ts";
 import { stateOf } from "./task-view.ts";
 
-const PAGE = 50;
-const MOST = 100;
+const PAGE_SIZE = 50;
+const MAX_PAGE_SIZE = 100;
 
 interface Page {
   tasks: TaskJson[];
@@ -17,9 +17,9 @@ interface Page {
 /** Returns one page of the tasks that match the request, most recently changed first. */
 export async function listTasks(agent: Agent, params: ListTasksRequest): Promise<Page> {
   const { contextId, status, pageToken, statusTimestampAfter } = params;
-  const pageSize = params.pageSize ?? PAGE;
-  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MOST) {
-    throw new RequestMalformedError({ message: `pageSize is a number from 1 to ${MOST}` });
+  const pageSize = params.pageSize ?? PAGE_SIZE;
+  if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
+    throw new RequestMalformedError({ message: `pageSize is a number from 1 to ${MAX_PAGE_SIZE}` });
   }
   const since = statusTimestampAfter === undefined ? null : timeOf(statusTimestampAfter);
   const all = await everyTask(agent, contextId);
@@ -30,8 +30,8 @@ export async function listTasks(agent: Agent, params: ListTasksRequest): Promise
   const from = pageToken === "" ? 0 : placeOf(selected, pageToken);
   const tasks = selected.slice(from, from + pageSize);
   const last = tasks.at(-1);
-  const isMore = from + pageSize < selected.length && last !== undefined;
-  return { tasks, nextPageToken: isMore ? tokenOf(last) : "", pageSize, totalSize: selected.length };
+  const hasMore = from + pageSize < selected.length && last !== undefined;
+  return { tasks, nextPageToken: hasMore ? tokenOf(last) : "", pageSize, totalSize: selected.length };
 }
 
 async function everyTask(agent: Agent, contextId: string): Promise<TaskJson[]> {

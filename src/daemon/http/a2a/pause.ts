@@ -24,9 +24,9 @@ export async function pauseOrResume(
   agent: Agent,
   handler: Handler,
   verb: "pause" | "resume",
-  given: unknown,
+  raw: unknown,
 ): Promise<Task> {
-  const params = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  const params = (typeof raw === "object" && raw !== null ? raw : {}) as Record<string, unknown>;
   const ref = params.id ?? params.taskId ?? params.task_id;
   if (typeof ref !== "string" || ref === "") throw new RequestMalformedError({ message: "id is required" });
   const { id } = await agent.task(ref);
@@ -42,9 +42,9 @@ export async function pauseOrResume(
 }
 
 /** Parses a duration such as `30s`, or milliseconds. */
-function graceOf(given: unknown): number | undefined {
-  if (given === undefined || given === null) return undefined;
-  const ms = typeof given === "string" ? parseDuration(given) : given;
+function graceOf(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const ms = typeof value === "string" ? parseDuration(value) : value;
   if (typeof ms === "number" && Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new RequestMalformedError({
     message: "grace is a duration such as 30s, or a number of milliseconds",

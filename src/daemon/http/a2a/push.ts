@@ -8,10 +8,10 @@ import type {
 } from "@a2a-js/sdk";
 import { RequestMalformedError, TaskNotFoundError } from "@a2a-js/sdk/errors";
 import type { Agent } from "./agent.ts";
-import type { KeptFiles } from "./kept.ts";
+import type { TaskRecords } from "./task-records.ts";
 
 /** How a client is notified. */
-interface Told {
+interface PushOptions {
   form: "1.0" | "0.3";
   /** Whether the client is also notified of what has already happened to the task. */
   isWhole: boolean;
@@ -20,30 +20,30 @@ interface Told {
 /** The addresses at which the clients of tasks are notified. */
 export class PushConfigs {
   readonly #agent: Agent;
-  readonly #kept: KeptFiles;
+  readonly #records: TaskRecords;
 
-  constructor(agent: Agent, kept: KeptFiles) {
+  constructor(agent: Agent, records: TaskRecords) {
     this.#agent = agent;
-    this.#kept = kept;
+    this.#records = records;
   }
 
   /** Registers an address, or replaces the one with the same id. */
-  async set(given: TaskPushNotificationConfig, told: Told): Promise<TaskPushNotificationConfig> {
-    if (!/^https?:\/\/[^/]/.test(given.url) || !URL.canParse(given.url)) {
+  async set(input: TaskPushNotificationConfig, options: PushOptions): Promise<TaskPushNotificationConfig> {
+    if (!/^https?:\/\/[^/]/.test(input.url) || !URL.canParse(input.url)) {
       throw new RequestMalformedError({ message: "url must be an http or https address" });
     }
-    const { id, uuid } = await this.#agent.task(given.taskId);
-    const config = { ...given, taskId: uuid, id: given.id === "" ? randomUUID() : given.id };
-    await this.#kept.change(id, (kept) => {
-      kept.push = [...kept.push.filter((each) => each.id !== config.id), config];
+    const { id, uuid } = await this.#agent.task(input.taskId);
+    const config = { ...input, taskId: uuid, id: input.id === "" ? randomUUID() : input.id };
+    await this.#records.change(id, (record) => {
+      record.push = [...record.push.filter((each) => each.id !== config.id), config];
     });
-    const after = told.isWhole ? await firstEvent(this.#agent, id) : null;
+    const after = options.isWhole ? await firstEvent(this.#agent, id) : null;
     const entry = {
       task: id,
       id: config.id,
       url: config.url,
       headers: headersOf(config),
-      form: told.form,
+      form: options.form,
       after,
     };
     await this.#agent.services.push.put(entry);
@@ -51,7 +51,7 @@ export class PushConfigs {
   }
 
   async get({ taskId, id }: GetTaskPushNotificationConfigRequest): Promise<TaskPushNotificationConfig> {
-    const { push } = await this.#kept.of((await this.#agent.task(taskId)).id);
+    const { push } = await this.#records.read((await this.#agent.task(taskId)).id);
     const config = id === "" ? push.at(0) : push.find((each) => each.id === id);
     if (config) return config;
     throw new TaskNotFoundError({ message: `task ${taskId} has no push notification config ${id}` });
@@ -60,14 +60,14 @@ export class PushConfigs {
   async list({
     taskId,
   }: ListTaskPushNotificationConfigsRequest): Promise<ListTaskPushNotificationConfigsResponse> {
-    const { push } = await this.#kept.of((await this.#agent.task(taskId)).id);
+    const { push } = await this.#records.read((await this.#agent.task(taskId)).id);
     return { configs: push, nextPageToken: "" };
   }
 
   async remove({ taskId, id }: DeleteTaskPushNotificationConfigRequest): Promise<void> {
     const task = await this.#agent.task(taskId);
-    await this.#kept.change(task.id, (kept) => {
-      kept.push = kept.push.filter((each) => each.id !== id);
+    await this.#records.change(task.id, (record) => {
+      record.push = record.push.filter((each) => each.id !== id);
     });
     await this.#agent.services.push.drop({ task: task.id, id });
   }

@@ -8,23 +8,27 @@ import { RequestMalformedError, UnsupportedOperationError } from "@a2a-js/sdk/er
 import { isTerminal } from "../../../core/machine.ts";
 import type { NewTask, TaskJson } from "../../../protocol/methods.ts";
 import { type Agent, CONTEXT } from "./agent.ts";
-import type { KeptFiles } from "./kept.ts";
+import type { TaskRecords } from "./task-records.ts";
 import { contextOf } from "./task-view.ts";
 
 /** Delivers a message as the state of its task requires. Returns the task. */
-export async function deliver(agent: Agent, kept: KeptFiles, request: SendMessageRequest): Promise<TaskJson> {
+export async function deliver(
+  agent: Agent,
+  records: TaskRecords,
+  request: SendMessageRequest,
+): Promise<TaskJson> {
   const { message } = request;
   if (!message) throw new RequestMalformedError({ message: "message is required" });
   if (message.messageId === "") throw new RequestMalformedError({ message: "message.messageId is required" });
   if (message.parts.length === 0)
     throw new RequestMalformedError({ message: "message.parts may not be empty" });
-  const task = message.taskId === "" ? await begin(agent, message) : await goOn(agent, message);
-  const told = { ...message, taskId: task.uuid, contextId: contextOf(task), role: Role.ROLE_USER };
-  await kept.change(task.id, ({ history }) => history.push(told));
+  const task = message.taskId === "" ? await startTask(agent, message) : await continueTask(agent, message);
+  const stored = { ...message, taskId: task.uuid, contextId: contextOf(task), role: Role.ROLE_USER };
+  await records.change(task.id, ({ history }) => history.push(stored));
   return task;
 }
 
-async function begin(agent: Agent, message: Message): Promise<TaskJson> {
+async function startTask(agent: Agent, message: Message): Promise<TaskJson> {
   const { run } = agent.services.settings.a2a;
   if (!run) {
     throw new UnsupportedOperationError({
@@ -53,7 +57,7 @@ async function withFile<T>(text: string, work: (path: string) => Promise<T>): Pr
   }
 }
 
-async function goOn(agent: Agent, message: Message): Promise<TaskJson> {
+async function continueTask(agent: Agent, message: Message): Promise<TaskJson> {
   const task = await agent.task(message.taskId);
   const { id, state } = task;
   if (message.contextId !== "" && message.contextId !== contextOf(task)) {

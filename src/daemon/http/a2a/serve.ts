@@ -19,34 +19,34 @@ import express from "express";
 import { AgentctlError } from "../../../core/errors.ts";
 import { sendJson } from "../answer.ts";
 import { jsonOf } from "../body.ts";
-import { goneSignal } from "../http-caller.ts";
+import { closeSignal } from "../http-caller.ts";
 import type { Services } from "../services.ts";
 import { Agent } from "./agent.ts";
 import { asA2aError } from "./errors.ts";
 import { Handler } from "./handler.ts";
-import { KeptFiles } from "./kept.ts";
 import { pauseOrResume, pauseVerb } from "./pause.ts";
+import { TaskRecords } from "./task-records.ts";
 
-interface Asked {
+interface Exchange {
   request: IncomingMessage & { body?: unknown };
   response: ServerResponse;
   path: string;
 }
 
 /** Passes a request to the SDK. */
-type ToSdk = (asked: Asked) => Promise<void>;
+type ToSdk = (exchange: Exchange) => Promise<void>;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** How long clients cache the card. */
 const CARD_CACHE = "public, max-age=60";
 
-const OLD_CARD = "agent/getAuthenticatedExtendedCard";
+const LEGACY_CARD_METHOD = "agent/getAuthenticatedExtendedCard";
 
 /** Returns the functions that respond below `/a2a`, and to requests for the card. */
 export function a2aServer(services: Services, base: () => string): { answer: Answer; card: Answer } {
   const agent = new Agent(services);
-  const handler = new Handler(agent, new KeptFiles(services.paths), base);
+  const handler = new Handler(agent, new TaskRecords(services.paths), base);
   const app = appOf(handler);
   const toSdk: ToSdk = ({ request, response }) =>
     new Promise<void>((resolve) => {
@@ -54,18 +54,20 @@ export function a2aServer(services: Services, base: () => string): { answer: Ans
       app(request as never, response as never);
     });
   const answer: Answer = async (request, response) => {
-    const asked = { request, response, path: (request.url ?? "/").split("?")[0] as string };
-    await agent.request.run({ response, gone: goneSignal(response) }, async () => {
-      if (!(await readBody(asked))) return;
-      if (!(await answerPause(agent, handler, asked, toSdk))) await toSdk(asked);
+    const exchange = { request, response, path: (request.url ?? "/").split("?")[0] as string };
+    await agent.request.run({ response, closed: closeSignal(response) }, async () => {
+      if (!(await readBody(exchange))) return;
+      if (!(await answerPause(agent, handler, exchange, toSdk))) await toSdk(exchange);
     });
   };
   // The SDK would write a card of 1.0 in its own form, not in the protocol's.
   const card: Answer = async (request, response) => {
-    const now = AgentCard.toJSON(await handler.getAgentCard()) as Record<string, object>;
-    const found = isOldForm(request) ? cardInBothForms(await oldForm(handler, OLD_CARD, {}), now) : now;
-    const etag = `"${createHash("sha256").update(JSON.stringify(found)).digest("base64url")}"`;
-    sendJson(response, 200, found, { Vary: "A2A-Version", ETag: etag, "Cache-Control": CARD_CACHE });
+    const current = AgentCard.toJSON(await handler.getAgentCard()) as Record<string, object>;
+    const json = isLegacy(request)
+      ? mergeCards(await legacyResult(handler, LEGACY_CARD_METHOD, {}), current)
+      : current;
+    const etag = `"${createHash("sha256").update(JSON.stringify(json)).digest("base64url")}"`;
+    sendJson(response, 200, json, { Vary: "A2A-Version", ETag: etag, "Cache-Control": CARD_CACHE });
   };
   return { answer, card };
 }
@@ -91,19 +93,19 @@ function appOf(handler: Handler): express.Express {
     request.path === "/" ? rpc(request, response, next) : next(),
   );
   // 0.3 lists no tasks over REST. 1.0 would take `v1` for a tenant.
-  app.get("/a2a/v1/tasks", nothingThere);
+  app.get("/a2a/v1/tasks", sendNotFound);
   app.use("/a2a", restHandler(options));
-  app.use(nothingThere);
+  app.use(sendNotFound);
   return app;
 }
 
-function nothingThere({ path }: express.Request, response: express.Response): void {
+function sendNotFound({ path }: express.Request, response: express.Response): void {
   const message = `there is nothing at ${path}`;
   response.status(404).json({ error: { code: 404, status: "NOT_FOUND", message, details: [] } });
 }
 
 /** Reads a JSON body. Responds to a wrong body and returns false, or leaves JSON-RPC of another type to the SDK. */
-async function readBody({ request, response, path }: Asked): Promise<boolean> {
+async function readBody({ request, response, path }: Exchange): Promise<boolean> {
   if (request.method !== "POST") return true;
   const type = request.headers["content-type"] ?? "application/json";
   if (!/^application\/(?:a2a\+)?json\b/i.test(type)) {
@@ -141,30 +143,35 @@ function isRpc(path: string): boolean {
 }
 
 /** Responds to a method of the pause extension. Returns false for any other method. */
-async function answerPause(agent: Agent, handler: Handler, asked: Asked, toSdk: ToSdk): Promise<boolean> {
-  const { request, path } = asked;
+async function answerPause(
+  agent: Agent,
+  handler: Handler,
+  exchange: Exchange,
+  toSdk: ToSdk,
+): Promise<boolean> {
+  const { request, path } = exchange;
   if (request.method !== "POST") return false;
-  const [, old, id, verb] = /^\/a2a(\/v1)?\/tasks\/([^/:]+):(pause|resume)$/.exec(path) ?? [];
+  const [, legacy, id, verb] = /^\/a2a(\/v1)?\/tasks\/([^/:]+):(pause|resume)$/.exec(path) ?? [];
   if (id !== undefined) {
     const params = { ...(request.body as object), id: decodeURIComponent(id) };
     const work = () => pauseOrResume(agent, handler, verb as "pause", params);
-    await (old === undefined ? answerRest(asked, work) : answerOldRest(asked, work, toSdk));
+    await (legacy === undefined ? answerRest(exchange, work) : answerLegacyRest(exchange, work, toSdk));
     return true;
   }
-  const { method, id: call = null, params } = (request.body ?? {}) as Record<string, unknown>;
+  const { method, id: callId = null, params } = (request.body ?? {}) as Record<string, unknown>;
   if (isRpc(path) && typeof method === "object" && method !== null) {
     // The test kit of 0.3 wants "no such method" here. The SDK would not accept it as a request.
     const error = { code: -32601, message: "there is no such method" };
-    sendJson(asked.response, 200, { jsonrpc: "2.0", id: call, error });
+    sendJson(exchange.response, 200, { jsonrpc: "2.0", id: callId, error });
     return true;
   }
-  const called = isRpc(path) ? pauseVerb(method) : undefined;
-  if (called === undefined) return false;
-  await answerRpc(asked, handler, call, () => pauseOrResume(agent, handler, called, params));
+  const rpcVerb = isRpc(path) ? pauseVerb(method) : undefined;
+  if (rpcVerb === undefined) return false;
+  await answerRpc(exchange, handler, callId, () => pauseOrResume(agent, handler, rpcVerb, params));
   return true;
 }
 
-async function answerRest({ response }: Asked, work: () => Promise<Task>): Promise<void> {
+async function answerRest({ response }: Exchange, work: () => Promise<Task>): Promise<void> {
   try {
     sendJson(response, 200, Task.toJSON(await work()));
   } catch (thrown) {
@@ -175,8 +182,8 @@ async function answerRest({ response }: Asked, work: () => Promise<Task>): Promi
 }
 
 /** Responds with the task in the form of 0.3, which is what `GET` returns there. */
-async function answerOldRest(asked: Asked, work: () => Promise<Task>, toSdk: ToSdk): Promise<void> {
-  const { request, response, path } = asked;
+async function answerLegacyRest(exchange: Exchange, work: () => Promise<Task>, toSdk: ToSdk): Promise<void> {
+  const { request, response, path } = exchange;
   try {
     await work();
   } catch (thrown) {
@@ -185,19 +192,19 @@ async function answerOldRest(asked: Asked, work: () => Promise<Task>, toSdk: ToS
   }
   request.method = "GET";
   request.url = path.replace(/:[a-z]+$/, "");
-  await toSdk(asked);
+  await toSdk(exchange);
 }
 
 async function answerRpc(
-  { request, response }: Asked,
+  { request, response }: Exchange,
   handler: Handler,
   id: unknown,
   work: () => Promise<Task>,
 ): Promise<void> {
   try {
     const task = await work();
-    const result = isOldForm(request)
-      ? await oldForm(handler, "tasks/get", { id: task.id })
+    const result = isLegacy(request)
+      ? await legacyResult(handler, "tasks/get", { id: task.id })
       : Task.toJSON(task);
     sendJson(response, 200, { jsonrpc: "2.0", id, result });
   } catch (thrown) {
@@ -206,20 +213,20 @@ async function answerRpc(
 }
 
 /** Returns whether a request uses 0.3. A request without a version does. */
-function isOldForm({ headers }: IncomingMessage): boolean {
+function isLegacy({ headers }: IncomingMessage): boolean {
   return String(headers["a2a-version"] ?? "0.3").startsWith("0.");
 }
 
 /** Returns a card of 0.3 that a client of 1.0 also understands. */
-function cardInBothForms(old: unknown, now: Record<string, object>): object {
-  const { capabilities, ...rest } = old as Record<string, object>;
-  const { supportedInterfaces, capabilities: all } = now;
+function mergeCards(legacy: unknown, current: Record<string, object>): object {
+  const { capabilities, ...rest } = legacy as Record<string, object>;
+  const { supportedInterfaces, capabilities: all } = current;
   return { ...rest, capabilities: { ...all, ...capabilities }, supportedInterfaces };
 }
 
 /** Returns the result of a method in the form of 0.3. */
-async function oldForm(handler: Handler, method: string, params: object): Promise<unknown> {
+async function legacyResult(handler: Handler, method: string, params: object): Promise<unknown> {
   const call = { jsonrpc: "2.0", id: 1, method, params };
-  const answer = await new LegacyJsonRpcTransportHandler(handler).handle(call, new ServerCallContext());
-  return (answer as { result: unknown }).result;
+  const response = await new LegacyJsonRpcTransportHandler(handler).handle(call, new ServerCallContext());
+  return (response as { result: unknown }).result;
 }

@@ -12,15 +12,15 @@ import { pauseOf } from "../../notify/a2a-words.ts";
 import { placedLogs } from "../placed-logs.ts";
 import type { Agent } from "./agent.ts";
 import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";
-import type { KeptFiles } from "./kept.ts";
+import type { TaskRecords } from "./task-records.ts";
 import { contextOf, isSettled, statusOf, taskView, textPart } from "./task-view.ts";
 
 /** How often we check a running task for progress and new artifacts, which have no events, in ms. */
-const LOOK_MS = 250;
+const POLL_MS = 250;
 
 export interface StreamOptions {
   agent: Agent;
-  kept: KeptFiles;
+  records: TaskRecords;
   /** The base address of artifacts. */
   base: string;
   /** Whether the stream also ends when somebody has to act, not only with the task. */
@@ -29,31 +29,33 @@ export interface StreamOptions {
 
 /** Follows the task until it has ended. */
 export async function* follow(options: StreamOptions, first: TaskJson): AsyncGenerator<StreamResponse> {
-  const { agent, base, kept, endsSettled } = options;
+  const { agent, base, records, endsSettled } = options;
   const { seq } = await agent.call("tasks/get", { id: first.id, details: true }).then(({ task }) => {
     return { seq: task.events?.at(-1)?.seq ?? 0 };
   });
-  const now = await agent.task(first.uuid);
-  const { history } = await kept.of(now.id);
-  const told = new Told(now, await artifactsOf(agent, base, now));
-  yield { payload: { $case: "task", value: taskView(now, history, [...told.artifacts.values()]) } };
-  if (isTerminal(now.state) || (endsSettled && isSettled(now))) return;
-  const news = new News(agent, now, seq);
-  await news.start();
+  const current = await agent.task(first.uuid);
+  const { history } = await records.read(current.id);
+  const clientState = new ClientState(current, await artifactsOf(agent, base, current));
+  yield {
+    payload: { $case: "task", value: taskView(current, history, [...clientState.artifacts.values()]) },
+  };
+  if (isTerminal(current.state) || (endsSettled && isSettled(current))) return;
+  const updates = new TaskUpdates(agent, current, seq);
+  await updates.start();
   try {
-    for await (const event of news) {
+    for await (const event of updates) {
       const task = await agent.task(first.uuid);
-      yield* changes(options, told, task, event, news);
-      const isOver = isTerminal(task.state) || (endsSettled && isSettled(task) && event !== null);
-      if (isOver) return;
+      yield* changes(options, clientState, task, event, updates);
+      const isDone = isTerminal(task.state) || (endsSettled && isSettled(task) && event !== null);
+      if (isDone) return;
     }
   } finally {
-    news.stop();
+    updates.stop();
   }
 }
 
 /** What the client already knows of the task. */
-class Told {
+class ClientState {
   readonly artifacts: Map<string, Artifact>;
   progress: string;
   state: string;
@@ -67,31 +69,32 @@ class Told {
 
 async function* changes(
   { agent, base }: StreamOptions,
-  told: Told,
+  clientState: ClientState,
   task: TaskJson,
   event: EventJson | null,
-  news: News,
+  updates: TaskUpdates,
 ): AsyncGenerator<StreamResponse> {
-  const ended = isTerminal(task.state);
-  if (ended) await news.drained();
-  const log = news.log();
-  if (log !== "") yield artifactUpdate(task, artifactOf(LOG, LOG, [textPart(log)]), told.artifacts.has(LOG));
-  if (log !== "") told.artifacts.set(LOG, artifactOf(LOG, LOG, []));
+  const hasEnded = isTerminal(task.state);
+  if (hasEnded) await updates.drained();
+  const log = updates.log();
+  if (log !== "")
+    yield artifactUpdate(task, artifactOf(LOG, LOG, [textPart(log)]), clientState.artifacts.has(LOG));
+  if (log !== "") clientState.artifacts.set(LOG, artifactOf(LOG, LOG, []));
   for (const artifact of [...(await filesOf(agent, base, task)), ...resultOf(task)]) {
-    const before = told.artifacts.get(artifact.artifactId);
-    told.artifacts.set(artifact.artifactId, artifact);
+    const before = clientState.artifacts.get(artifact.artifactId);
+    clientState.artifacts.set(artifact.artifactId, artifact);
     if (JSON.stringify(before) !== JSON.stringify(artifact)) yield artifactUpdate(task, artifact, false);
   }
   const progress = JSON.stringify(task.progress);
-  const isNews = told.progress !== progress;
-  told.progress = progress;
+  const hasNewProgress = clientState.progress !== progress;
+  clientState.progress = progress;
   // If the task has moved on since the event, send only the event's state, not the task's present message.
   if (event?.to && event.to !== task.state) {
     yield statusUpdate(
       { ...task, state: event.to as TaskJson["state"], question: null, error: null },
       event.at,
     );
-  } else if (event?.to || isNews) {
+  } else if (event?.to || hasNewProgress) {
     yield statusUpdate(task, event?.at ?? task.updatedAt);
   }
 }
@@ -112,7 +115,7 @@ function artifactUpdate(task: TaskJson, artifact: Artifact, append: boolean): St
 }
 
 /** Yields each event of a task, and null at intervals, so that the caller checks for changes without events. */
-class News implements AsyncIterable<EventJson | null> {
+class TaskUpdates implements AsyncIterable<EventJson | null> {
   readonly #agent: Agent;
   readonly #task: TaskJson;
   readonly #after: number;
@@ -143,15 +146,15 @@ class News implements AsyncIterable<EventJson | null> {
     const events = this.#agent.events(this.#task.id, this.#after);
     let next = events.next();
     while (!this.#agent.signal().aborted) {
-      const timer = new Look(LOOK_MS);
-      const found = await Promise.race([next, timer.passed]);
+      const timer = new Timeout(POLL_MS);
+      const result = await Promise.race([next, timer.elapsed]);
       timer.stop();
       await this.#update();
-      if (!found) yield null;
-      else if (found.done) return;
+      if (!result) yield null;
+      else if (result.done) return;
       else {
         next = events.next();
-        yield found.value;
+        yield result.value;
       }
     }
   }
@@ -177,17 +180,17 @@ class News implements AsyncIterable<EventJson | null> {
   }
 
   async #logs() {
-    const found = await this.#agent.call("logs/path", { id: this.#task.id });
-    return placedLogs(found, (params) => this.#agent.call("logs/read", params));
+    const result = await this.#agent.call("logs/path", { id: this.#task.id });
+    return placedLogs(result, (params) => this.#agent.call("logs/read", params));
   }
 }
 
-class Look {
-  readonly passed: Promise<null>;
+class Timeout {
+  readonly elapsed: Promise<null>;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(ms: number) {
-    this.passed = new Promise((resolve) => {
+    this.elapsed = new Promise((resolve) => {
       this.#timer = setTimeout(() => resolve(null), ms);
     });
   }

@@ -14,7 +14,7 @@ import { CONTEXT } from "./agent.ts";
 
 type State = TaskJson["state"];
 
-const plain: Record<Exclude<State, "suspended">, TaskState> = {
+const a2aStates: Record<Exclude<State, "suspended">, TaskState> = {
   submitted: TaskState.TASK_STATE_SUBMITTED,
   working: TaskState.TASK_STATE_WORKING,
   resumed: TaskState.TASK_STATE_WORKING,
@@ -26,7 +26,7 @@ const plain: Record<Exclude<State, "suspended">, TaskState> = {
 
 /** Returns the state for A2A. A paused task needs input if somebody has to act; otherwise it is working. */
 export function stateOf(task: TaskJson, state: State = task.state): TaskState {
-  if (state !== "suspended") return plain[state];
+  if (state !== "suspended") return a2aStates[state];
   return endsByItself(task) ? TaskState.TASK_STATE_WORKING : TaskState.TASK_STATE_INPUT_REQUIRED;
 }
 
@@ -43,7 +43,7 @@ export function contextOf({ uuid, labels }: TaskJson): string {
 /** Returns the status with the task's message. `at` is when the state began. */
 export function statusOf(task: TaskJson, at = task.updatedAt): TaskStatus {
   const text = messageOf(task);
-  const message = text === null ? undefined : said(task, text, at);
+  const message = text === null ? undefined : agentMessage(task, text, at);
   return { state: stateOf(task), message, timestamp: at };
 }
 
@@ -53,7 +53,7 @@ export function taskView(task: TaskJson, history: Message[], artifacts: Artifact
 }
 
 /** Returns the task's own message. Its id is the same at every request. */
-function said(task: TaskJson, text: string, at: string): Message {
+function agentMessage(task: TaskJson, text: string, at: string): Message {
   return {
     messageId: `${task.uuid}-${Date.parse(at)}`,
     contextId: contextOf(task),

@@ -4,13 +4,13 @@ import { Message, TaskPushNotificationConfig } from "@a2a-js/sdk";
 import type { Paths } from "../../../home/paths.ts";
 
 /** What A2A knows of a task besides the task: what its client said, and where to notify the client. */
-export interface Kept {
+export interface TaskRecord {
   history: Message[];
   push: TaskPushNotificationConfig[];
 }
 
 /** Files beside the artifacts of a task, deleted together with the task. */
-export class KeptFiles {
+export class TaskRecords {
   readonly #paths: Paths;
   /** The last write for each task. Writes wait for each other, so that none is lost. */
   readonly #writing = new Map<number, Promise<unknown>>();
@@ -19,7 +19,7 @@ export class KeptFiles {
     this.#paths = paths;
   }
 
-  async of(task: number): Promise<Kept> {
+  async read(task: number): Promise<TaskRecord> {
     const text = await readFile(this.#file(task), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return null;
       throw error;
@@ -33,14 +33,14 @@ export class KeptFiles {
   }
 
   /** Changes what is kept. Resolves when it is on disk. */
-  async change<T>(task: number, change: (kept: Kept) => T): Promise<T> {
+  async change<T>(task: number, change: (record: TaskRecord) => T): Promise<T> {
     const before = this.#writing.get(task) ?? Promise.resolve();
     const done = before
       .catch(() => undefined)
       .then(async () => {
-        const kept = await this.of(task);
-        const result = change(kept);
-        await this.#write(task, kept);
+        const record = await this.read(task);
+        const result = change(record);
+        await this.#write(task, record);
         return result;
       });
     this.#writing.set(task, done);
@@ -51,7 +51,7 @@ export class KeptFiles {
     }
   }
 
-  async #write(task: number, { history, push }: Kept): Promise<void> {
+  async #write(task: number, { history, push }: TaskRecord): Promise<void> {
     const file = this.#file(task);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const draft = `${file}.new`;

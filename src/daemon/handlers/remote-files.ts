@@ -8,7 +8,7 @@ import type { Caller } from "../caller.ts";
 import type { MachineRequest } from "../cluster/shared-files.ts";
 import { artifactName, type SharedFiles } from "../cluster/shared-files.ts";
 import type { Daemon } from "./context.ts";
-import { type FoundLogs, findLocalLogs, logPath } from "./logs-here.ts";
+import { type FoundLogs, findLocalLogs, logPath } from "./local-logs.ts";
 import type { PieceRequest } from "./piece.ts";
 
 type Bytes = Omit<Result<"logs/read">, "live">;
@@ -44,7 +44,7 @@ export async function findRemoteLogs(
     result.missing.push(...(response?.missing ?? []).filter((n) => !isKept(n)));
     if (response || raw) continue;
     const incomplete = unknown.filter(({ n }) => keptLogs.find((log) => log?.attempt === n)?.start !== 0);
-    const { lastSeenAt } = await absent(daemon.files, machine, incomplete[0]);
+    const { lastSeenAt } = await lastSeen(daemon.files, machine, incomplete[0]);
     result.away.push(...incomplete.map(({ n }) => ({ attempt: n, machine, lastSeenAt })));
   }
   return result;
@@ -59,7 +59,7 @@ async function keptLog({ engine }: Daemon, files: SharedFiles, attempt: Attempt,
   return { attempt: n, path, live: endedAt === null, machine, start: copy.start, updatedAt };
 }
 
-async function absent(files: SharedFiles, machine: string, attempt: Attempt | undefined) {
+async function lastSeen(files: SharedFiles, machine: string, attempt: Attempt | undefined) {
   const { seenAt } = await files.whereabouts(machine, "");
   return { machine, lastSeenAt: toIso(seenAt ?? attempt?.endedAt ?? attempt?.startedAt ?? 0) };
 }
@@ -80,15 +80,15 @@ export async function readRemoteLog(
   });
   if (response) return response as Bytes;
   const { offset = 0 } = range;
-  const kept = await files?.readKept(id, logName(n, raw), range);
-  if (kept) {
-    const { data, size, start } = kept;
+  const copy = await files?.readKept(id, logName(n, raw), range);
+  if (copy) {
+    const { data, size, start } = copy;
     const isCut = range.fromEnd === undefined ? offset < start : size - range.fromEnd < start && start > 0;
-    const missing = isCut ? await absent(files as SharedFiles, machine, attempt) : null;
-    return { data: data.toString("base64"), offset: kept.offset, size, missing };
+    const missing = isCut ? await lastSeen(files as SharedFiles, machine, attempt) : null;
+    return { data: data.toString("base64"), offset: copy.offset, size, missing };
   }
   if (refusal) throw refusal;
-  return { data: "", offset, size: 0, missing: await absent(files as SharedFiles, machine, attempt) };
+  return { data: "", offset, size: 0, missing: await lastSeen(files as SharedFiles, machine, attempt) };
 }
 
 /** Returns bytes of an artifact on another machine: from the kept copy, else from that machine. */
@@ -98,15 +98,15 @@ export async function readRemoteArtifact(
   { name, sha256, machine }: { name: string; sha256: string; machine: string },
   range: { offset?: number; length: number },
 ): Promise<Result<"artifacts/read">> {
-  const kept = await files?.readKept(task.id, artifactName(sha256), range);
-  if (kept) {
-    const { data, offset, size } = kept;
+  const copy = await files?.readKept(task.id, artifactName(sha256), range);
+  if (copy) {
+    const { data, offset, size } = copy;
     return { data: data.toString("base64"), offset, size, sha256 };
   }
   const params = { id: task.id, name, ...range };
   const response = await files?.ask(machine, { method: "artifacts/read", params });
   if (response) return response as Result<"artifacts/read">;
-  const { lastSeenAt } = await absent(files as SharedFiles, machine, undefined);
+  const { lastSeenAt } = await lastSeen(files as SharedFiles, machine, undefined);
   const reason = `artifact ${JSON.stringify(name)} of task ${task.id} is on machine ${machine} alone, which was last seen at ${lastSeenAt}`;
   throw new AgentctlError("ArtifactNotFound", {
     id: task.id,
