@@ -4,7 +4,7 @@ import { isTooDeep, LineSplitter, MAX_DEPTH } from "../protocol/framing.ts";
 import type { Notification, NotificationParams } from "../protocol/methods.ts";
 import type { Caller, Listener } from "./caller.ts";
 import type { Call, Dispatch } from "./dispatch.ts";
-import { textOf } from "./shown/answer-text.ts";
+import { textOf } from "./views/answer-text.ts";
 
 /** How many bytes may wait for a peer that does not read. Beyond that, its requests are not read. */
 const MAX_UNREAD_BYTES = 1024 * 1024;

@@ -133,7 +133,7 @@ function inspectStore(tools: Tools, before: Problem[]): Findings {
   const { tasks, problems } = checkTasks(tools);
   const { attempts, problems: attemptProblems } = checkAttempts(tools, tasks);
   const scene = { tools, attempts, processes: runner.marked(paths.home) };
-  const found = [
+  const allProblems = [
     ...before,
     ...problems,
     ...attemptProblems,
@@ -149,7 +149,7 @@ function inspectStore(tools: Tools, before: Problem[]): Findings {
   const looked = { tasks: count("tasks"), attempts: count("attempts"), checkpoints: count("checkpoints") };
   return {
     looked: { ...looked, events: count("events"), processes: scene.processes.length },
-    problems: found,
+    problems: allProblems,
   };
 }
 

@@ -92,19 +92,19 @@ const REPAIR = "repair";
 
 /** Checks each task's history: legal transitions, each from where the last one led, up to the task's state. */
 export function checkEvents({ db }: Tools, tasks: Map<number, Task>): Problem[] {
-  const reached = new Map<number, { to: State | null; wrong: string | null }>();
+  const reached = new Map<number, { to: State | null; mismatch: string | null }>();
   const rows = db.prepare("select seq, task_id, from_state, to_state, cause from events order by seq");
   for (const event of rows.iterate() as Iterable<EventRow>) {
     const before = reached.get(event.task_id);
-    const wrong =
-      event.cause === REPAIR ? null : (before?.wrong ?? checkTransition(event, before?.to ?? null));
-    reached.set(event.task_id, { to: event.to_state, wrong });
+    const mismatch =
+      event.cause === REPAIR ? null : (before?.mismatch ?? checkTransition(event, before?.to ?? null));
+    reached.set(event.task_id, { to: event.to_state, mismatch: mismatch });
   }
   return [...tasks.values()].flatMap((task): Problem[] => {
-    const { to, wrong } = reached.get(task.id) ?? { to: null, wrong: `task ${task.id} has no history` };
+    const { to, mismatch } = reached.get(task.id) ?? { to: null, mismatch: `task ${task.id} has no history` };
     const endMismatch =
       to === task.state ? null : `the history of task ${task.id} ends in ${to}, and it is ${task.state}`;
-    const what = wrong ?? endMismatch;
+    const what = mismatch ?? endMismatch;
     if (what === null) return [];
     const repair: Problem["repair"] = (tools) =>
       appendEvent(tools, task.id, {

@@ -21,15 +21,15 @@ export function checkStore({ db, paths }: Tools): Problem[] {
 }
 
 function checkPages(db: Database, backups: string): Problem[] {
-  const found = (db.pragma("integrity_check(20)") as { integrity_check: string }[]).map(
+  const errors = (db.pragma("integrity_check(20)") as { integrity_check: string }[]).map(
     (row) => row.integrity_check,
   );
-  if (found[0] === "ok") return [];
+  if (errors[0] === "ok") return [];
   const backup = newestBackup(backups);
   const restore = backup
     ? `agentctl daemon stop, then agentctl daemon restore ${backup}`
     : "there is no backup";
-  return found.map((what) => {
+  return errors.map((what) => {
     const isIndex = /index/.test(what);
     return {
       check: "store",
@@ -55,11 +55,11 @@ function checkSchema(db: Database): Problem[] {
 }
 
 function checkReferences(db: Database): Problem[] {
-  const found = db.pragma("foreign_key_check") as { table: string }[];
-  return [...new Set(found.map(({ table }) => table))].map((table) => ({
+  const orphans = db.pragma("foreign_key_check") as { table: string }[];
+  return [...new Set(orphans.map(({ table }) => table))].map((table) => ({
     check: "store",
     task: null,
-    what: `${found.filter((row) => row.table === table).length} rows of ${table} belong to no task`,
+    what: `${orphans.filter((row) => row.table === table).length} rows of ${table} belong to no task`,
     mend: "--repair deletes them",
     repair: ({ db }) => void db.exec(`delete from ${table} where task_id not in (select id from tasks)`),
   }));

@@ -1,7 +1,7 @@
 import { AgentctlError } from "../../core/errors.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
-import { checkpointJson, listedCheckpointJson } from "../shown/task-json.ts";
+import { checkpointJson, listedCheckpointJson } from "../views/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 export function checkpointHandlers({

@@ -3,8 +3,8 @@ import { type Engine, type Notifier, type Paused, type Recurring, whenStarted } 
 import type { Paths } from "../../home/paths.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { SharedFiles } from "../cluster/shared-files.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { taskJson } from "../shown/task-json.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { taskJson } from "../views/task-json.ts";
 import type { Web } from "../web.ts";
 
 /** The parts of the daemon that every handler gets. */

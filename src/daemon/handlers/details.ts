@@ -4,7 +4,7 @@ import type { Task } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import { worktreeFacts } from "../../engine/index.ts";
 import type { TaskDetailsJson } from "../../protocol/methods.ts";
-import { eventJson, listedCheckpointJson } from "../shown/task-json.ts";
+import { eventJson, listedCheckpointJson } from "../views/task-json.ts";
 import type { Daemon } from "./context.ts";
 import { changesJson } from "./worktrees.ts";
 

@@ -2,8 +2,8 @@ import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import { exampleMessage } from "../notify/hook-message.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { taskJson } from "../shown/task-json.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { taskJson } from "../views/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 type Hooks = Pick<Handlers<unknown>, Extract<keyof Handlers<unknown>, `hooks/${string}`>>;

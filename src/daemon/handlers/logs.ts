@@ -41,8 +41,8 @@ export function logHandlers(daemon: Daemon): Pick<Handlers<Caller>, "logs/path" 
 async function attemptsOf(daemon: Daemon, task: Task, n: number | undefined): Promise<Attempt[]> {
   const all = await daemon.engine.store.attempts(task.id);
   if (n === undefined) return all;
-  const found = all.filter((attempt) => attempt.n === n);
-  if (found.length > 0) return found;
+  const matching = all.filter((attempt) => attempt.n === n);
+  if (matching.length > 0) return matching;
   const reason = `task ${task.id} has no attempt ${n}`;
   const data = { field: "attempt", reason, id: task.id, state: task.state };
   throw new AgentctlError("InvalidParams", data, { message: reason, hint: `agentctl show ${task.id}` });

@@ -2,8 +2,8 @@ import { defined } from "../../core/defined.ts";
 import type { AgentctlError } from "../../core/errors.ts";
 import { type Answers, canContinue } from "../../engine/index.ts";
 import type { Result } from "../../protocol/methods.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { taskJson } from "../shown/task-json.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { taskJson } from "../views/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** Returns the outcome for each of many tasks, as the socket shows it. */

@@ -2,9 +2,9 @@ import { AgentctlError } from "../../core/errors.ts";
 import { isTerminal, openStates } from "../../core/machine.ts";
 import type { Params, Result } from "../../protocol/methods.ts";
 import type { Caller, Listener } from "../caller.ts";
-import { fitInLine, taskJsons } from "../shown/pages.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { eventJson } from "../shown/task-json.ts";
+import { fitInLine, taskJsons } from "../views/pages.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { eventJson } from "../views/task-json.ts";
 import type { Daemon } from "./context.ts";
 
 /** How many events are read from the store at a time. */
@@ -55,9 +55,9 @@ async function openTasks(
     const requested = await engine.require(task);
     return { tasks: taskJsons(isTerminal(requested.state) ? [] : [requested], context), next: null };
   }
-  const found = await engine.store.list({ states: openStates, limit: MAX_SNAPSHOT_TASKS + 1 });
-  const { tasks } = fitInLine(taskJsons(found.slice(0, MAX_SNAPSHOT_TASKS), context));
-  return { tasks, next: found.length > tasks.length ? String(tasks.at(-1)?.id) : null };
+  const rows = await engine.store.list({ states: openStates, limit: MAX_SNAPSHOT_TASKS + 1 });
+  const { tasks } = fitInLine(taskJsons(rows.slice(0, MAX_SNAPSHOT_TASKS), context));
+  return { tasks, next: rows.length > tasks.length ? String(tasks.at(-1)?.id) : null };
 }
 
 async function follow(

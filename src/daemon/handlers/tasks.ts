@@ -22,11 +22,11 @@ import {
 } from "../../engine/index.ts";
 import type { Handlers, NewTask } from "../../protocol/methods.ts";
 import type { Caller } from "../caller.ts";
-import { withText } from "../shown/answer-text.ts";
-import { fitInLine, taskJsons } from "../shown/pages.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { fieldsToRead } from "../shown/task-json.ts";
 import { submission } from "../submission.ts";
+import { withText } from "../views/answer-text.ts";
+import { fitInLine, taskJsons } from "../views/pages.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { fieldsToRead } from "../views/task-json.ts";
 import { type Daemon, parseTime, show } from "./context.ts";
 import { detailsOf } from "./details.ts";
 import { manyJson } from "./many.ts";
@@ -54,8 +54,8 @@ export function taskHandlers(daemon: Daemon): TaskMethods {
     "tasks/batch": async ({ tasks, env, cwd, inherited }, caller) => {
       const shared = defined({ env, cwd, inherited });
       const ownEnv = (task: NewTask) => (task.env && env ? { env: { ...env, ...task.env } } : {});
-      const all = tasks.map((task) => submission({ ...shared, ...task, ...ownEnv(task) }));
-      const results = await submit(engine, all, caller.actor, { isBatch: true });
+      const submissions = tasks.map((task) => submission({ ...shared, ...task, ...ownEnv(task) }));
+      const results = await submit(engine, submissions, caller.actor, { isBatch: true });
       return { tasks: results.map(({ task, created }) => ({ id: task.id, created })) };
     },
 
@@ -68,7 +68,7 @@ export function taskHandlers(daemon: Daemon): TaskMethods {
     "tasks/list": async (params) => {
       const limit = params.limit ?? (params.recent === undefined ? PAGE_SIZE : RECENT_PAGE);
       if (params.on !== undefined) await requireMachines(engine, [params.on]);
-      const found = await engine.store.list({
+      const rows = await engine.store.list({
         ...defined({
           states: params.state,
           queue: params.queue,
@@ -82,10 +82,10 @@ export function taskHandlers(daemon: Daemon): TaskMethods {
         afterId: Number(params.cursor ?? 0),
         ...defined({ fields: params.fields && fieldsToRead(params.fields) }),
       });
-      await whenStarted(engine, found);
-      const context = await surroundings(engine, found);
-      const { tasks, json } = fitInLine(taskJsons(found.slice(0, limit), context, params.fields));
-      const next = found.length > tasks.length ? String(found[tasks.length - 1]?.id) : null;
+      await whenStarted(engine, rows);
+      const context = await surroundings(engine, rows);
+      const { tasks, json } = fitInLine(taskJsons(rows.slice(0, limit), context, params.fields));
+      const next = rows.length > tasks.length ? String(rows[tasks.length - 1]?.id) : null;
       return withText({ tasks, next }, `{"tasks":${json},"next":${JSON.stringify(next)}}`);
     },
 

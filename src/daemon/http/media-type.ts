@@ -2,10 +2,10 @@ import { extname } from "node:path";
 
 const PLAIN = "text/plain; charset=utf-8";
 /** Sources and settings, sent as plain text: their own media types do not help anybody who reads them. */
-const texts =
+const textEndings =
   "txt text log diff patch py rb go rs c h java sh sql ts tsx jsx toml ini yaml yml jsonl ndjson".split(" ");
 const types: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(texts.map((ending) => [`.${ending}`, PLAIN])),
+  ...Object.fromEntries(textEndings.map((ending) => [`.${ending}`, PLAIN])),
   ".html": "text/html; charset=utf-8",
   ".htm": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
@@ -27,6 +27,6 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** Returns the media type of an artifact, by its name. The response must make the browser save the file, not run it. */
-export function typeOf(name: string): string {
+export function mediaTypeOf(name: string): string {
   return types[extname(name).toLowerCase()] ?? "application/octet-stream";
 }

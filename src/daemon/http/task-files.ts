@@ -9,13 +9,13 @@ import type { Result } from "../../protocol/methods.ts";
 import { begin } from "./answer.ts";
 import { refOf } from "./events.ts";
 import { callerOf, closeSignal, listeningCaller, waitForDrain } from "./http-caller.ts";
-import { typeOf } from "./media-type.ts";
-import { placedLogs } from "./placed-logs.ts";
+import { mediaTypeOf } from "./media-type.ts";
+import { openableLogs } from "./openable-logs.ts";
 import { sendFiles } from "./range.ts";
 import type { Services } from "./services.ts";
 
 const PLAIN = "text/plain; charset=utf-8";
-type Logs = { task: Result<"logs/path">["task"]; logs: ReturnType<typeof placedLogs> };
+type Logs = { task: Result<"logs/path">["task"]; logs: ReturnType<typeof openableLogs> };
 
 /** Sends the log of all attempts, or of `?attempt=<n>`. With `?follow=1` it continues until the task has ended. */
 export function taskLogOf(services: Services) {
@@ -35,7 +35,7 @@ export function taskLogOf(services: Services) {
       )) as Result<"logs/path">;
       const read = async (params: object) =>
         (await services.dispatch({ method: "logs/read", params }, caller)) as Result<"logs/read">;
-      return { task: result.task, logs: placedLogs(result, read) };
+      return { task: result.task, logs: openableLogs(result, read) };
     };
     const initial = await logsOf();
     const headers = { "Content-Type": PLAIN, "Content-Security-Policy": "sandbox" };
@@ -168,7 +168,7 @@ export function artifactOf(services: Services) {
     const call = { method: "artifacts/get", params: { id, name } };
     const { artifact } = (await services.dispatch(call, caller)) as Result<"artifacts/get">;
     const headers = {
-      "Content-Type": typeOf(name),
+      "Content-Type": mediaTypeOf(name),
       "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name.split("/").at(-1) ?? name)}`,
       "Content-Security-Policy": "sandbox",
       ETag: `"${artifact.sha256}"`,

@@ -5,8 +5,8 @@ import type { Task, TaskEvent } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { eventJson, taskJson } from "../shown/task-json.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { eventJson, taskJson } from "../views/task-json.ts";
 
 /** Returns a hook's message: `type` (`task.completed`), `timestamp`, the event, and its task as it is then. */
 export async function hookMessage(engine: Engine, event: TaskEvent, task: Task | null): Promise<object> {

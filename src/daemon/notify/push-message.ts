@@ -3,9 +3,9 @@ import type { Task, TaskEvent } from "../../core/task.ts";
 import { toIso } from "../../core/time.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
-import { surroundings } from "../shown/surroundings.ts";
-import { taskJson } from "../shown/task-json.ts";
-import { endsByItself, messageOf, pauseOf } from "./a2a-words.ts";
+import { surroundings } from "../views/surroundings.ts";
+import { taskJson } from "../views/task-json.ts";
+import { endsByItself, messageOf, pauseOf } from "./a2a-terms.ts";
 
 export async function pushMessage(
   engine: Engine,

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Artifact, Part } from "@a2a-js/sdk";
 import type { ArtifactJson, TaskJson } from "../../../protocol/methods.ts";
-import { typeOf } from "../media-type.ts";
+import { mediaTypeOf } from "../media-type.ts";
 import type { Agent } from "./agent.ts";
 import { textPart } from "./task-view.ts";
 
@@ -56,7 +56,7 @@ async function filePart(
   file: ArtifactJson,
 ): Promise<Part> {
   const { name, size } = file;
-  const mediaType = typeOf(name).split(";")[0] as string;
+  const mediaType = mediaTypeOf(name).split(";")[0] as string;
   const isText = mediaType.startsWith("text/") || mediaType === "application/json";
   if (isText && size <= MAX_TEXT_BYTES) return textPart(await textOf(agent, id, file), mediaType, name);
   const place = name.split("/").map(encodeURIComponent).join("/");

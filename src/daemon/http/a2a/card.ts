@@ -1,5 +1,5 @@
 import type { AgentCard, AgentSkill } from "@a2a-js/sdk";
-import { PAUSE_URI } from "../../notify/a2a-words.ts";
+import { PAUSE_URI } from "../../notify/a2a-terms.ts";
 import type { Services } from "../services.ts";
 
 const MODES = ["text/plain", "application/json"];

@@ -8,8 +8,8 @@ import { isTerminal } from "../../../core/machine.ts";
 import { lastLinesOf } from "../../../home/log-file.ts";
 import { LogTail, placeOf } from "../../../home/log-tail.ts";
 import type { EventJson, TaskJson } from "../../../protocol/methods.ts";
-import { pauseOf } from "../../notify/a2a-words.ts";
-import { placedLogs } from "../placed-logs.ts";
+import { pauseOf } from "../../notify/a2a-terms.ts";
+import { openableLogs } from "../openable-logs.ts";
 import type { Agent } from "./agent.ts";
 import { artifactOf, artifactsOf, filesOf, LOG, resultOf } from "./artifacts.ts";
 import type { TaskRecords } from "./task-records.ts";
@@ -181,7 +181,7 @@ class TaskUpdates implements AsyncIterable<EventJson | null> {
 
   async #logs() {
     const result = await this.#agent.call("logs/path", { id: this.#task.id });
-    return placedLogs(result, (params) => this.#agent.call("logs/read", params));
+    return openableLogs(result, (params) => this.#agent.call("logs/read", params));
   }
 }
 

@@ -34,8 +34,8 @@ export class TaskRecords {
 
   /** Changes what is kept. Resolves when it is on disk. */
   async change<T>(task: number, change: (record: TaskRecord) => T): Promise<T> {
-    const before = this.#writing.get(task) ?? Promise.resolve();
-    const done = before
+    const previous = this.#writing.get(task) ?? Promise.resolve();
+    const pending = previous
       .catch(() => undefined)
       .then(async () => {
         const record = await this.read(task);
@@ -43,11 +43,11 @@ export class TaskRecords {
         await this.#write(task, record);
         return result;
       });
-    this.#writing.set(task, done);
+    this.#writing.set(task, pending);
     try {
-      return await done;
+      return await pending;
     } finally {
-      if (this.#writing.get(task) === done) this.#writing.delete(task);
+      if (this.#writing.get(task) === pending) this.#writing.delete(task);
     }
   }
 

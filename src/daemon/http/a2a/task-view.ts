@@ -9,7 +9,7 @@ import {
   type TaskStatus,
 } from "@a2a-js/sdk";
 import type { TaskJson } from "../../../protocol/methods.ts";
-import { endsByItself, messageOf, pauseOf } from "../../notify/a2a-words.ts";
+import { endsByItself, messageOf, pauseOf } from "../../notify/a2a-terms.ts";
 import { CONTEXT } from "./agent.ts";
 
 type State = TaskJson["state"];

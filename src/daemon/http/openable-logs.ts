@@ -6,7 +6,7 @@ type Log = Result<"logs/path">["logs"][number];
 type Read = (params: Params<"logs/read">) => Promise<Result<"logs/read">>;
 
 /** Returns the logs of a task. A log on another machine of a cluster gets a function that opens it. */
-export function placedLogs({ logs, task: { id } }: Result<"logs/path">, read: Read): (Log & AttemptLog)[] {
+export function openableLogs({ logs, task: { id } }: Result<"logs/path">, read: Read): (Log & AttemptLog)[] {
   return logs.map((log) => {
     if (log.machine === null) return log;
     const pieces = async (offset: number, length: number) => {
