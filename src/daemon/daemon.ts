@@ -167,7 +167,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function halt({ keep, graceMs }: { keep: boolean; graceMs?: number }) {
     log.info({ keep }, "stopping");
     fault("stop:before-pause");
-    const pausing = keep ? leave() : shutdown(engine, defined({ graceMs }));
+    const pausing = keep ? detach() : shutdown(engine, defined({ graceMs }));
     const paused = (member ? await member.unlessSilent(pausing) : await pausing) ?? unpaused(engine);
     await (keep ? member?.stopRenewing() : member?.leave(paused.suspended, paused.frozen));
     fault("stop:after-pause");
@@ -187,7 +187,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     return paused;
   }
 
-  async function leave() {
+  async function detach() {
     engine.isHolding = true;
     engine.isStopping = true;
     // Wait for starts in progress, so that the next daemon can adopt those tasks.

@@ -11,8 +11,8 @@ export function reasonOf(error: unknown): string {
   return `${(error as Error).message}${error instanceof Failure && error.hint ? ` (${error.hint})` : ""}`;
 }
 
-/** Returns `act`, which wraps a button's work, shows its outcome in `notice`, and calls `done` afterwards. */
-export function useActions(done: () => Promise<void>) {
+/** Returns `act`, which wraps a button's work, shows its outcome in `notice`, and calls `onDone` afterwards. */
+export function useActions(onDone: () => Promise<void>) {
   const [outcome, setOutcome] = useState<{ text: string; isError: boolean } | null>(null);
   const [isBusy, setBusy] = useState(false);
   const act = (work: () => Promise<unknown>, successText: string) => async () => {
@@ -24,7 +24,7 @@ export function useActions(done: () => Promise<void>) {
       setOutcome({ text: reasonOf(error), isError: true });
     }
     setBusy(false);
-    await done().catch(() => undefined);
+    await onDone().catch(() => undefined);
   };
   const notice = outcome ? (
     <p class={outcome.isError ? "failure" : "told"} role={outcome.isError ? "alert" : "status"}>
@@ -35,8 +35,8 @@ export function useActions(done: () => Promise<void>) {
 }
 
 /** What a person can do with a task now: buttons, its question, and a message. */
-export function Actions({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
-  const { act, isBusy, notice } = useActions(done);
+export function Actions({ task, onDone }: { task: TaskDetailsJson; onDone: () => Promise<void> }) {
+  const { act, isBusy, notice } = useActions(onDone);
   const { id, state, held, question, endedAt, checkpoint } = task;
   const button = (
     title: string,

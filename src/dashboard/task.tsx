@@ -47,11 +47,11 @@ export function TaskPage({ id, changes, returns }: { id: number; changes: number
       </h1>
       <p class="says">{detailOf(task)}</p>
       {alert}
-      <Actions task={task} done={reload} />
+      <Actions task={task} onDone={reload} />
       <Summary task={task} />
       <TimeLine task={task} />
       <Steps task={task} />
-      <Checkpoints task={task} done={reload} />
+      <Checkpoints task={task} onDone={reload} />
       <Artifacts task={task} artifacts={artifacts} />
       <Log
         id={id}
@@ -157,8 +157,8 @@ function Steps({ task: { steps } }: { task: TaskDetailsJson }) {
   );
 }
 
-function Checkpoints({ task, done }: { task: TaskDetailsJson; done: () => Promise<void> }) {
-  const { act, isBusy, notice } = useActions(done);
+function Checkpoints({ task, onDone }: { task: TaskDetailsJson; onDone: () => Promise<void> }) {
+  const { act, isBusy, notice } = useActions(onDone);
   if (task.checkpoints.length === 0) return null;
   return (
     <section>

@@ -34,7 +34,7 @@ export class SharedFiles implements ClusterFiles {
   readonly #machine: string;
   readonly #paths: Paths;
   readonly #log: DaemonLog;
-  readonly #keeping = new Set<Promise<void>>();
+  readonly #uploads = new Set<Promise<void>>();
 
   constructor({
     store,
@@ -83,17 +83,17 @@ export class SharedFiles implements ClusterFiles {
   }
 
   keepLog(id: number, name: string, path: string): void {
-    const upload = this.#keepEnd(id, name, path)
+    const upload = this.#uploadEnd(id, name, path)
       .catch((error) =>
         this.#log.warn({ task: id, error: String(error) }, "the end of a log stays on this machine"),
       )
-      .finally(() => this.#keeping.delete(upload));
-    this.#keeping.add(upload);
+      .finally(() => this.#uploads.delete(upload));
+    this.#uploads.add(upload);
   }
 
   /** Resolves when all logs that are being kept are stored. */
   async whenSettled(): Promise<void> {
-    await Promise.all(this.#keeping);
+    await Promise.all(this.#uploads);
   }
 
   /** Returns bytes kept under a name, or undefined if nothing was kept. */
@@ -129,7 +129,7 @@ export class SharedFiles implements ClusterFiles {
     return join(this.#paths.tasks, String(id));
   }
 
-  async #keepEnd(id: number, name: string, path: string): Promise<void> {
+  async #uploadEnd(id: number, name: string, path: string): Promise<void> {
     const parts: Buffer[] = [];
     let size = 0;
     for (let offset: number | undefined; ; ) {

@@ -98,7 +98,7 @@ export function checkEvents({ db }: Tools, tasks: Map<number, Task>): Problem[] 
     const before = reached.get(event.task_id);
     const mismatch =
       event.cause === REPAIR ? null : (before?.mismatch ?? checkTransition(event, before?.to ?? null));
-    reached.set(event.task_id, { to: event.to_state, mismatch: mismatch });
+    reached.set(event.task_id, { to: event.to_state, mismatch });
   }
   return [...tasks.values()].flatMap((task): Problem[] => {
     const { to, mismatch } = reached.get(task.id) ?? { to: null, mismatch: `task ${task.id} has no history` };
