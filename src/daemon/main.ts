@@ -60,7 +60,7 @@ export async function run({ foreground, hold, untilIdle = false, onReady }: RunO
       });
     }
     await refuseForeignTasks(paths);
-    recordCeiling(paths.ceiling, foreground);
+    replaceCeiling(paths.ceiling, foreground);
     // Without a listener, a write beyond the file size limit would kill the process. With one it fails, as on a full
     // disk.
     process.on("SIGXFSZ", () => {});
@@ -141,7 +141,7 @@ export async function examine(options: DoctorOptions): Promise<Report> {
 }
 
 /** Records the limits that tasks can get. A foreground daemon records none, so that no command replaces it. */
-function recordCeiling(file: string, foreground: boolean): void {
+function replaceCeiling(file: string, foreground: boolean): void {
   rmSync(file, { force: true });
   if (foreground) return;
   try {
