@@ -97,7 +97,7 @@ async function connectHost<T>(
   for (;;) {
     try {
       const rpc = await dialHost(host, env, onNotification);
-      rpc.told = (error) => placed(host, error);
+      rpc.mapError = (error) => placed(host, error);
       const ask = () => (options.anyVersion ? rpc.call("daemon/status", {}) : greet(rpc));
       watchSilence(rpc, null, ask);
       const greeting = options.anyVersion ? Promise.resolve() : greet(rpc);

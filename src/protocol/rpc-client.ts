@@ -18,7 +18,7 @@ export class RpcClient {
   /** The id of the daemon's home; undefined until the daemon has answered the greeting. */
   home: string | undefined;
   /** Maps each error before it is reported. For a daemon elsewhere, it adds where that daemon is. */
-  told: (error: AgentctlError) => AgentctlError = (error) => error;
+  mapError: (error: AgentctlError) => AgentctlError = (error) => error;
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   readonly #onNotification: (method: Notification, params: unknown) => void;
@@ -57,7 +57,7 @@ export class RpcClient {
     if (this.#reason) return Promise.reject(this.#reason);
     const id = this.#next++;
     const line = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    const error = refuseLong(method, line);
+    const error = tooLongError(method, line);
     if (error) return Promise.reject(error);
     return new Promise<Result<M>>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (result: never) => void, reject });
@@ -73,7 +73,7 @@ export class RpcClient {
   /** Closes the connection and rejects every pending call with `reason`. */
   close(reason: string | AgentctlError = "the connection was closed"): void {
     if (this.#reason) return;
-    this.#reason = this.told(typeof reason === "string" ? this.#closedBecause(reason) : reason);
+    this.#reason = this.mapError(typeof reason === "string" ? this.#closedError(reason) : reason);
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(this.#reason);
     this.#pending.clear();
@@ -85,7 +85,7 @@ export class RpcClient {
     return this.#pending.size > 0;
   }
 
-  #closedBecause(reason: string): AgentctlError {
+  #closedError(reason: string): AgentctlError {
     const unanswered = {
       reason: `${reason} before the answer, so the request may have been carried out`,
       hint: "agentctl list shows how things stand",
@@ -121,13 +121,13 @@ export class RpcClient {
     const pending = this.#pending.get(message.id as number);
     if (!pending) return;
     this.#pending.delete(message.id as number);
-    if (message.error) pending.reject(this.told(AgentctlError.fromWire(message.error)));
+    if (message.error) pending.reject(this.mapError(AgentctlError.fromWire(message.error)));
     else pending.resolve(message.result as never);
   }
 }
 
 /** Returns an error for a line that is too long: the daemon would close the connection, and end every other call. */
-function refuseLong(method: Method, line: string): AgentctlError | undefined {
+function tooLongError(method: Method, line: string): AgentctlError | undefined {
   // No UTF-16 code unit takes more than three bytes in UTF-8.
   if (line.length * 3 <= MAX_LINE_BYTES) return undefined;
   const bytes = Buffer.byteLength(line);

@@ -62,8 +62,8 @@ export class Journey {
     this.#to = parts.to;
     this.#options = parts.options;
     this.#actorParam = { actor: actor(context) };
-    const { told: mapError } = this.#target;
-    this.#target.told = (error) => withPlaceName(this.#to, withPathHint(mapError(error)));
+    const { mapError } = this.#target;
+    this.#target.mapError = (error) => withPlaceName(this.#to, withPathHint(mapError(error)));
   }
 
   async go(): Promise<number> {

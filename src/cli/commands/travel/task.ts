@@ -147,8 +147,8 @@ const importTask = command({
       ...(module === undefined ? {} : { module: absolutePath(context, module) }),
     };
     return await withDaemon(context, async (rpc) => {
-      const { told: mapError } = rpc;
-      rpc.told = (error) => withPathHint(mapError(error));
+      const { mapError } = rpc;
+      rpc.mapError = (error) => withPathHint(mapError(error));
       const actorParam = { actor: actor(context) };
       const { task, created } = await withPassphrase(context, passphraseFile, async (passphrase) => {
         const bundle = await uploadBundle(context, rpc, file);
