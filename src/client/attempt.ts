@@ -6,7 +6,7 @@ import { dial } from "./dial.ts";
 import { isGone } from "./persist.ts";
 
 /** How long a call from inside a task waits while its daemon is absent, in ms. */
-const WITHOUT_DAEMON_MS = 30_000;
+const DAEMON_TIMEOUT_MS = 30_000;
 
 /**
  * Makes one call from inside a task, on the socket that the task was given. It sends no hello, so the daemon keeps
@@ -18,21 +18,18 @@ export async function callAsTask<M extends Method>(
   method: M,
   params: Params<M>,
 ): Promise<Result<M>> {
-  const deadline = systemClock.mono() + WITHOUT_DAEMON_MS;
+  const deadline = systemClock.mono() + DAEMON_TIMEOUT_MS;
   for (;;) {
     const rpc = await dial(socket);
     if (typeof rpc === "object") {
       // A daemon that is stopped (SIGSTOP) still accepts connections but never responds.
-      const patience = setTimeout(
-        () => rpc.close(`nobody answers on ${socket}`),
-        deadline - systemClock.mono(),
-      );
+      const timer = setTimeout(() => rpc.close(`nobody answers on ${socket}`), deadline - systemClock.mono());
       try {
         return await rpc.call(method, params);
       } catch (error) {
         if (!isGone(error)) throw error;
       } finally {
-        clearTimeout(patience);
+        clearTimeout(timer);
         rpc.close();
       }
     }

@@ -11,15 +11,15 @@ import { isMachine, ownTasksError } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dialHome } from "./connect.ts";
-import { type DaemonBundle, here } from "./local-daemon.ts";
+import { type DaemonBundle, withDaemonBundle } from "./local-daemon.ts";
 import { stopDaemon } from "./stop.ts";
 
 /** The exports of the daemon's bundle for clusters. */
 interface ClusterBundle {
-  initCluster: (paths: Paths, given: Founding) => Promise<{ name: string; keyFile: string }>;
+  initCluster: (paths: Paths, options: Founding) => Promise<{ name: string; keyFile: string }>;
   joinCluster: (
     paths: Paths,
-    given: Joining & { keyFile: string },
+    options: Joining & { keyFile: string },
   ) => Promise<{ name: string; keyFile: string }>;
   leaveCluster: (paths: Paths) => Promise<{ name: string }>;
   clusterStatus: (paths: Paths) => Promise<ClusterStatus>;
@@ -29,17 +29,17 @@ interface ClusterBundle {
 
 const bundle = (daemon: DaemonBundle) => daemon as unknown as ClusterBundle;
 
-export const initClusterHere: ClusterBundle["initCluster"] = async (paths, given) => {
+export const initClusterHere: ClusterBundle["initCluster"] = async (paths, options) => {
   await stopToJoin(paths);
-  return await here((daemon) => bundle(daemon).initCluster(paths, given));
+  return await withDaemonBundle((daemon) => bundle(daemon).initCluster(paths, options));
 };
-export const joinClusterHere: ClusterBundle["joinCluster"] = async (paths, given) => {
+export const joinClusterHere: ClusterBundle["joinCluster"] = async (paths, options) => {
   await stopToJoin(paths);
-  return await here((daemon) => bundle(daemon).joinCluster(paths, given));
+  return await withDaemonBundle((daemon) => bundle(daemon).joinCluster(paths, options));
 };
 export const leaveClusterHere: ClusterBundle["leaveCluster"] = async (paths) => {
   if (isMachine(paths)) await stopDaemon(paths, {});
-  return await here((daemon) => bundle(daemon).leaveCluster(paths));
+  return await withDaemonBundle((daemon) => bundle(daemon).leaveCluster(paths));
 };
 
 /** Stops the daemon of a home that is to join a cluster. Throws if the home has open tasks, and then stops nothing. */
@@ -59,8 +59,8 @@ async function stopToJoin(paths: Paths): Promise<void> {
 }
 
 export const clusterHere: ClusterBundle["clusterStatus"] = (paths) =>
-  here((daemon) => bundle(daemon).clusterStatus(paths));
+  withDaemonBundle((daemon) => bundle(daemon).clusterStatus(paths));
 export const changeMachineHere: ClusterBundle["changeMachine"] = (paths, name, change) =>
-  here((daemon) => bundle(daemon).changeMachine(paths, name, change));
+  withDaemonBundle((daemon) => bundle(daemon).changeMachine(paths, name, change));
 export const dropMachineHere: ClusterBundle["dropMachine"] = (paths, name) =>
-  here((daemon) => bundle(daemon).dropMachine(paths, name));
+  withDaemonBundle((daemon) => bundle(daemon).dropMachine(paths, name));

@@ -14,7 +14,7 @@ import { isSilent, watchSilence } from "./silence.ts";
 /** How long a command waits for a daemon that is starting, stopping or silent, in ms. */
 const PATIENCE_MS = 15_000;
 /** While another daemon holds the home but does not respond, how long to wait before the next start, in ms. */
-const START_AGAIN_MS = 500;
+const START_RETRY_MS = 500;
 
 /** Which daemon to connect to, and what to do when none runs. */
 export interface ConnectOptions {
@@ -60,9 +60,9 @@ export async function connectWith<T>(
   for (;;) {
     const answer = await dialHome(paths, options.onNotification);
     if (answer instanceof RpcClient) {
-      const ask = () => (options.anyVersion ? answer.call("daemon/status", {}) : greet(answer));
-      watchSilence(answer, paths, ask);
-      const greeting = options.anyVersion ? true : greeted(answer);
+      const ping = () => (options.anyVersion ? answer.call("daemon/status", {}) : greet(answer));
+      watchSilence(answer, paths, ping);
+      const greeting = options.anyVersion ? true : tryGreet(answer);
       const opening = open(answer);
       // If the greeting fails, we report that failure, not the one of the call that follows it.
       if (opening instanceof Promise) opening.catch(() => undefined);
@@ -71,20 +71,20 @@ export async function connectWith<T>(
       const { EmptyHome } = await import("./empty-home.ts");
       const rpc = new EmptyHome(paths);
       return { rpc, opening: open(rpc) };
-    } else if (mayStart(options, answer)) {
-      if (systemClock.mono() - startedAt > START_AGAIN_MS) {
+    } else if (canStart(options, answer)) {
+      if (systemClock.mono() - startedAt > START_RETRY_MS) {
         startedAt = systemClock.mono();
         const { startDaemon } = await import("./start.ts");
         if ((await startDaemon(paths, options.env, options.hold ?? false)) === "ready") continue;
       }
-    } else if (options.patienceMs === undefined && !(await isHeld(paths))) throw notRunning(paths);
-    if (systemClock.mono() > deadline) throw await tooLate(paths, patienceMs);
+    } else if (options.patienceMs === undefined && !(await isHeld(paths))) throw notRunningError(paths);
+    if (systemClock.mono() > deadline) throw await timeoutError(paths, patienceMs);
     await sleep(40, undefined, signal ? { signal } : {});
   }
 }
 
 /** How long to wait before trying again to reach a host, in ms. */
-const HOST_AGAIN_MS = 500;
+const HOST_RETRY_MS = 500;
 
 async function connectHost<T>(
   options: ConnectOptions,
@@ -93,13 +93,13 @@ async function connectHost<T>(
 ): Promise<{ rpc: RpcClient; opening: T }> {
   const { env, patienceMs = 0, onNotification, signal } = options;
   const deadline = systemClock.mono() + patienceMs;
-  const { dialHost, explained, placed } = await import("./host.ts");
+  const { dialHost, explainMismatch, withHost } = await import("./host.ts");
   for (;;) {
     try {
       const rpc = await dialHost(host, env, onNotification);
-      rpc.mapError = (error) => placed(host, error);
-      const ask = () => (options.anyVersion ? rpc.call("daemon/status", {}) : greet(rpc));
-      watchSilence(rpc, null, ask);
+      rpc.mapError = (error) => withHost(host, error);
+      const ping = () => (options.anyVersion ? rpc.call("daemon/status", {}) : greet(rpc));
+      watchSilence(rpc, null, ping);
       const greeting = options.anyVersion ? Promise.resolve() : greet(rpc);
       greeting.catch(() => rpc.close());
       const opening = open(rpc);
@@ -107,19 +107,19 @@ async function connectHost<T>(
       await greeting;
       return { rpc, opening };
     } catch (error) {
-      const isAway = error instanceof AgentctlError && error.name === "DaemonUnreachable";
-      if (!isAway || systemClock.mono() > deadline) throw explained(host, error);
+      const isUnreachable = error instanceof AgentctlError && error.name === "DaemonUnreachable";
+      if (!isUnreachable || systemClock.mono() > deadline) throw explainMismatch(host, error);
     }
-    await sleep(HOST_AGAIN_MS, undefined, signal ? { signal } : {});
+    await sleep(HOST_RETRY_MS, undefined, signal ? { signal } : {});
   }
 }
 
-function mayStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
+function canStart({ start }: ConnectOptions, answer: NoAnswer): boolean {
   return start === "always" || (start === "if-dead" && answer === "dead");
 }
 
 /** Returns whether the daemon accepted the greeting; false if it closed the connection, as it does before it ends. */
-async function greeted(rpc: RpcClient): Promise<boolean> {
+async function tryGreet(rpc: RpcClient): Promise<boolean> {
   try {
     await greet(rpc);
     return true;
@@ -152,11 +152,11 @@ async function isHeld(paths: Paths): Promise<boolean> {
   return holderOf(paths) !== null;
 }
 
-function notRunning({ home }: Paths): AgentctlError {
+function notRunningError({ home }: Paths): AgentctlError {
   return new AgentctlError("DaemonUnreachable", { reason: `none is running for ${home}` });
 }
 
-async function tooLate(paths: Paths, patienceMs: number): Promise<AgentctlError> {
+async function timeoutError(paths: Paths, patienceMs: number): Promise<AgentctlError> {
   const { log, home } = paths;
   const { holderOf, silentDaemon } = await import("./unresponsive-daemon.ts");
   if (holderOf(paths) !== null) return silentDaemon(paths);

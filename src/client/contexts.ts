@@ -37,7 +37,7 @@ export function readContexts(env: Environment): Contexts {
     // Under sudo, HOME may be that of another user.
     const hint =
       code === "EACCES" ? "HOME=<your own> or AGENTCTL_HOME=<directory> chooses another place" : undefined;
-    throw invalid(file, message, hint);
+    throw configInvalid(file, message, hint);
   }
   try {
     if (text === undefined) throw new Error("it is not UTF-8");
@@ -49,7 +49,7 @@ export function readContexts(env: Environment): Contexts {
     if (current !== null && typeof current !== "string") throw new Error("current is the name of a context");
     return { current, places: Object.fromEntries(places) };
   } catch (error) {
-    throw invalid(file, (error as Error).message);
+    throw configInvalid(file, (error as Error).message);
   }
 }
 
@@ -69,7 +69,7 @@ export function writeContexts(env: Environment, { current, places }: Contexts): 
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeBehindLink(file, `${JSON.stringify({ current, contexts }, undefined, 2)}\n`);
   } catch (error) {
-    throw invalid(file, (error as Error).message);
+    throw configInvalid(file, (error as Error).message);
   }
 }
 
@@ -80,7 +80,7 @@ export function requireContext({ places }: Contexts, name: string): Place {
   throw new AgentctlError("ContextNotFound", { context: name });
 }
 
-function invalid(file: string, reason: string, better?: string): AgentctlError {
-  const hint = better ?? `mend ${file}, or remove it: agentctl context add writes a new one`;
+function configInvalid(file: string, reason: string, customHint?: string): AgentctlError {
+  const hint = customHint ?? `mend ${file}, or remove it: agentctl context add writes a new one`;
   return new AgentctlError("ConfigInvalid", { file, reason }, { hint });
 }

@@ -12,7 +12,7 @@ export type OnNotification = ConstructorParameters<typeof RpcClient>[1];
 export async function dial(path: string, onNotification?: OnNotification): Promise<RpcClient | NoAnswer> {
   for (let tries = 0; ; tries++) {
     try {
-      return new RpcClient(await connected(path), onNotification);
+      return new RpcClient(await openSocket(path), onNotification);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ENOENT" || code === "ENOTDIR") return "absent";
@@ -25,7 +25,7 @@ export async function dial(path: string, onNotification?: OnNotification): Promi
   }
 }
 
-function connected(path: string): Promise<Socket> {
+function openSocket(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once("error", reject);

@@ -6,7 +6,7 @@ import type { Paths } from "../home/paths.ts";
 import type { Method, Params, Result } from "../protocol/methods.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 
-const LOOK_EVERY_MS = 300;
+const POLL_MS = 300;
 
 /**
  * Responds to commands that only read as the daemon of an empty home would. Creates no home and starts no daemon.
@@ -17,7 +17,7 @@ export class EmptyHome extends RpcClient {
     super(new Socket());
     const timer = setInterval(() => {
       if (isHome(paths)) this.close("the home was made");
-    }, LOOK_EVERY_MS);
+    }, POLL_MS);
     void this.closed.then(() => clearInterval(timer));
   }
 
@@ -25,11 +25,11 @@ export class EmptyHome extends RpcClient {
     const { id, name: schedule } = params as { id?: number | string; name?: string };
     if (id !== undefined) throw new AgentctlError("TaskNotFound", { id, state: null });
     if (method === "schedules/get") throw new AgentctlError("ScheduleNotFound", { schedule });
-    return answer(method) as Result<M>;
+    return emptyResult(method) as Result<M>;
   }
 }
 
-function answer(method: Method): object {
+function emptyResult(method: Method): object {
   const [noun = "", verb] = method.split("/");
   if (noun === "tasks") return { seq: 0, tasks: [], next: null };
   if (noun === "queues") return { queues: [defaultQueue()] };

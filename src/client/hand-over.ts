@@ -7,8 +7,8 @@ import type { Paths } from "../home/paths.ts";
  * that runs in the foreground, for example under systemd, stays.
  */
 export async function handOver(paths: Paths): Promise<void> {
-  const theirs = readCeiling(paths.ceiling);
-  if (!theirs || !isAbove(ownCeiling(), theirs)) return;
+  const daemonCeiling = readCeiling(paths.ceiling);
+  if (!daemonCeiling || !isAbove(ownCeiling(), daemonCeiling)) return;
   const { stopDaemon } = await import("./stop.ts");
   await stopDaemon(paths, { keep: true });
 }

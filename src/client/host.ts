@@ -30,18 +30,18 @@ export function hostOf(text: string): Host | undefined {
 
 /** Returns the local shell command that runs `agentctl …` on the host, for messages; null if the host is a socket. */
 export function sshLine(host: Host, words: readonly string[]): string | null {
-  return sshWords(host, words)?.reduce((line, word) => `${line} ${quoted(word)}`, "ssh") ?? null;
+  return sshWords(host, words)?.reduce((line, word) => `${line} ${quote(word)}`, "ssh") ?? null;
 }
 
 /** Returns the arguments with which ssh runs `agentctl …` on the host; null if the host is a socket. */
 function sshWords(host: Host, words: readonly string[]): string[] | null {
   if (host.kind === "unix") return null;
-  const home = host.home === null ? [] : ["env", `AGENTCTL_HOME=${quoted(host.home)}`];
+  const home = host.home === null ? [] : ["env", `AGENTCTL_HOME=${quote(host.home)}`];
   return [...(host.port === null ? [] : ["-p", host.port]), host.target, ...home, "agentctl", ...words];
 }
 
 /** Quotes a word for a shell: the local one, or the remote one, to which ssh passes its arguments as one line. */
-function quoted(text: string): string {
+function quote(text: string): string {
   return /^[\w/.,:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
@@ -58,16 +58,16 @@ export async function dialHost(
     const words = sshWords(host, ["daemon", "stdio"]) as string[];
     return overSsh(words, env, {
       onNotification,
-      failure: (reason, hint) => unreachable(host, reason, hint),
+      failure: (reason, hint) => unreachableError(host, reason, hint),
     });
   }
   const answer = await dial(host.path, onNotification);
   if (answer instanceof RpcClient) return answer;
   const reason = answer === "absent" ? `there is no socket ${host.path}` : `nobody listens on ${host.path}`;
-  throw unreachable(host, reason);
+  throw unreachableError(host, reason);
 }
 
-function unreachable(host: Host, reason: string, hint: Hint = "reach"): AgentctlError {
+function unreachableError(host: Host, reason: string, hint: Hint = "reach"): AgentctlError {
   return new AgentctlError("DaemonUnreachable", {
     reason: `${host.text}: ${reason}`,
     hint: hintOf(host, hint),
@@ -76,29 +76,29 @@ function unreachable(host: Host, reason: string, hint: Hint = "reach"): Agentctl
 }
 
 function hintOf(host: Host, hint: Hint): string {
-  if (hint === "list") return `agentctl --host ${quoted(host.text)} list shows how things stand`;
+  if (hint === "list") return `agentctl --host ${quote(host.text)} list shows how things stand`;
   const line = sshLine(host, ["daemon", "status"]);
   if (!line || host.kind === "unix")
     return "agentctl daemon status, in its home, shows whether it runs and where its socket is";
   if (hint === "reach") return `${line} shows whether it can be reached`;
-  const shell = [...(host.port === null ? [] : ["-p", host.port]), quoted(host.target)].join(" ");
+  const shell = [...(host.port === null ? [] : ["-p", host.port]), quote(host.target)].join(" ");
   return `ssh ${shell} 'echo $PATH' shows where agentctl and node have to be there; a link in /usr/local/bin helps`;
 }
 
 /** Adds the host to an error of its daemon, so that the message does not seem to be about this home's daemon. */
-export function placed(host: Host, error: AgentctlError): AgentctlError {
+export function withHost(host: Host, error: AgentctlError): AgentctlError {
   const { data } = error;
   if (data.host !== undefined) return error;
   if (error.name === "DaemonUnreachable" && data.hint === undefined) {
-    const away = unreachable(host, String(data.reason));
-    return new AgentctlError("DaemonUnreachable", { ...data, ...away.data });
+    const located = unreachableError(host, String(data.reason));
+    return new AgentctlError("DaemonUnreachable", { ...data, ...located.data });
   }
   data.host = host.text;
   return error;
 }
 
 /** Returns the error; a `VersionMismatch` gets a hint with the command to run on the host. */
-export function explained(host: Host, error: unknown): unknown {
+export function explainMismatch(host: Host, error: unknown): unknown {
   const line = sshLine(host, ["daemon", "restart"]);
   if (!(error instanceof AgentctlError) || error.name !== "VersionMismatch") return error;
   const restart = line ?? "agentctl daemon restart, in its home";

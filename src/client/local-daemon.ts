@@ -12,23 +12,23 @@ export interface DaemonBundle {
 
 /** Runs the daemon in this process, in the foreground, until it ends. Throws the reason if it cannot start. */
 export async function runDaemonHere(options: { hold: boolean; untilIdle: boolean }): Promise<void> {
-  await here((daemon) => daemon.run({ foreground: true, ...options }));
+  await withDaemonBundle((daemon) => daemon.run({ foreground: true, ...options }));
 }
 
 /** Replaces the store with a backup, in this process, because no daemon may be running. */
 export async function restoreHere(backup: string, env: Record<string, string>): Promise<Restored> {
-  return await here((daemon) => daemon.restoreBackup(backup, env));
+  return await withDaemonBundle((daemon) => daemon.restoreBackup(backup, env));
 }
 
 /**
  * Checks store, processes and files in this process. With `repair`, also repairs them; that needs the home for itself.
  */
 export async function examineHere(options: DoctorOptions): Promise<Report> {
-  return await here((daemon) => daemon.examine(options));
+  return await withDaemonBundle((daemon) => daemon.examine(options));
 }
 
 /** Runs `work` with the daemon's bundle, in this process. */
-export async function here<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {
+export async function withDaemonBundle<T>(work: (daemon: DaemonBundle) => Promise<T>): Promise<T> {
   // Not an import, so that the daemon's bundle stays a separate file.
   const daemon = createRequire(daemonFile)(daemonFile) as DaemonBundle;
   try {

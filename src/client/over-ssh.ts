@@ -13,12 +13,12 @@ import type { Environment } from "./environment.ts";
 const OPTIONS = ["-T", "-oRemoteCommand=none", "-oClearAllForwardings=yes"];
 
 /** How much of ssh's error output we keep, in characters. */
-const MOST_SAID = 4000;
+const MAX_OUTPUT = 4000;
 
 /** Which hint helps: how to reach the machine, how to let it find agentctl, or how to check what was done. */
 export type Hint = "reach" | "path" | "list";
 
-interface Ways {
+interface Options {
   onNotification: OnNotification | undefined;
   /** Returns the error for a connection that ended, with a hint. */
   failure: (reason: string, hint?: Hint) => AgentctlError;
@@ -28,22 +28,22 @@ interface Ways {
 export function overSsh(
   words: readonly string[],
   env: Environment,
-  { onNotification, failure }: Ways,
+  { onNotification, failure }: Options,
 ): RpcClient {
   const program = env.AGENTCTL_SSH || "ssh";
   // With these two variables, the remote command would connect to yet another host.
   const { AGENTCTL_HOST: _host, AGENTCTL_CONTEXT: _context, ...rest } = env;
   const child = spawn(program, [...OPTIONS, ...words], { env: rest as NodeJS.ProcessEnv, stdio: "pipe" });
-  let said = "";
+  let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = `${said}${text}`.slice(-MOST_SAID);
+    stderr = `${stderr}${text}`.slice(-MAX_OUTPUT);
   });
   const channel = new Channel(child);
   const rpc = new RpcClient(channel as never, onNotification);
   child.once("error", ({ message }) => rpc.close(failure(`${program}: ${message}`)));
   child.once("close", (code, signal) => {
     const reason =
-      `${said}${channel.greeting}`.replaceAll("\r\n", "\n").trim() || endOf(program, code, signal);
+      `${stderr}${channel.greeting}`.replaceAll("\r\n", "\n").trim() || describeEnd(program, code, signal);
     if (code === 127) rpc.close(failure(`${reason} (exit code 127)`, "path"));
     else if (rpc.home === undefined || !rpc.isWaiting) rpc.close(failure(reason));
     else rpc.close(failure(`${reason} before the answer, so the request may have been carried out`, "list"));
@@ -51,14 +51,14 @@ export function overSsh(
   return rpc;
 }
 
-function endOf(program: string, code: number | null, signal: NodeJS.Signals | null): string {
+function describeEnd(program: string, code: number | null, signal: NodeJS.Signals | null): string {
   if (code === 127) return "agentctl was not found";
   if (signal) return `${program} was killed by ${signal}`;
   return code === 0 ? "the connection was closed there" : `${program} ended with code ${code}`;
 }
 
 /** How each line of the daemon begins. */
-const FIRST_LINE = Buffer.from('{"jsonrpc":');
+const LINE_START = Buffer.from('{"jsonrpc":');
 
 /**
  * Joins the standard input and output of a process into one stream, which begins with the daemon's first line. What the
@@ -67,7 +67,7 @@ const FIRST_LINE = Buffer.from('{"jsonrpc":');
 class Channel extends Duplex {
   readonly #child: ChildProcessWithoutNullStreams;
   /** The last bytes before the daemon's first line; null once that line has begun. */
-  #before: Buffer | null = Buffer.alloc(0);
+  #preamble: Buffer | null = Buffer.alloc(0);
 
   constructor(child: ChildProcessWithoutNullStreams) {
     super({ emitClose: false });
@@ -82,7 +82,7 @@ class Channel extends Duplex {
 
   /** What the remote side printed, if nothing came from the daemon. */
   get greeting(): string {
-    return this.#before?.toString("utf8") ?? "";
+    return this.#preamble?.toString("utf8") ?? "";
   }
 
   override _read(): void {
@@ -113,10 +113,10 @@ class Channel extends Duplex {
   }
 
   #linesOf(chunk: Buffer): Buffer | undefined {
-    if (!this.#before) return chunk;
-    const all = Buffer.concat([this.#before, chunk]);
-    const at = all.indexOf(FIRST_LINE);
-    this.#before = at < 0 ? all.subarray(-MOST_SAID) : null;
-    return at < 0 ? undefined : all.subarray(at);
+    if (!this.#preamble) return chunk;
+    const bytes = Buffer.concat([this.#preamble, chunk]);
+    const index = bytes.indexOf(LINE_START);
+    this.#preamble = index < 0 ? bytes.subarray(-MAX_OUTPUT) : null;
+    return index < 0 ? undefined : bytes.subarray(index);
   }
 }

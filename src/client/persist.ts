@@ -3,7 +3,7 @@ import type { RpcClient } from "../protocol/rpc-client.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 
 /** How long a command that waits for a task goes on without a daemon, in ms. */
-const WITHOUT_DAEMON_MS = 30_000;
+const DAEMON_TIMEOUT_MS = 30_000;
 
 /**
  * Runs `work` on a connection, and runs it again on a new one whenever the daemon goes away. Only for work that
@@ -21,7 +21,7 @@ export async function persist<T>(options: ConnectOptions, work: (rpc: RpcClient)
       rpc.close();
     }
     const start = options.start === "never" ? "never" : "if-dead";
-    rpc = await connect({ ...options, start, patienceMs: WITHOUT_DAEMON_MS });
+    rpc = await connect({ ...options, start, patienceMs: DAEMON_TIMEOUT_MS });
   }
 }
 

@@ -2,11 +2,11 @@ import { AgentctlError } from "../core/errors.ts";
 import type { Paths } from "../home/paths.ts";
 import type { RpcClient } from "../protocol/rpc-client.ts";
 
-const LOOK_EVERY_MS = 2_000;
+const CHECK_INTERVAL_MS = 2_000;
 /** Checks without a response after which an idle daemon counts as silent. Not a time: the command may be stopped. */
-const SILENT_LOOKS = 4;
+const SILENT_CHECKS = 4;
 /** Checks after which a busy daemon counts as silent, too: it may be in an endless loop. */
-const SILENT_LOOKS_BUSY = 60;
+const SILENT_CHECKS_BUSY = 60;
 
 /**
  * Gives every call on this connection a deadline, however long the call itself may take. While a call is pending, we
@@ -14,33 +14,33 @@ const SILENT_LOOKS_BUSY = 60;
  * daemon that uses CPU time, for example to read ten thousand tasks from a file, has two minutes to respond. So has a
  * daemon on another machine, for which there are no paths.
  */
-export function watchSilence(rpc: RpcClient, paths: Paths | null, ask: () => Promise<unknown>): void {
-  let looks = 0;
-  let used: number | null = null;
-  const hear = () => {
-    looks = 0;
+export function watchSilence(rpc: RpcClient, paths: Paths | null, ping: () => Promise<unknown>): void {
+  let checks = 0;
+  let cpuTime: number | null = null;
+  const reset = () => {
+    checks = 0;
   };
   const timer = setInterval(() => {
-    if (!rpc.isWaiting) return hear();
-    looks++;
+    if (!rpc.isWaiting) return reset();
+    checks++;
     // An error response is a sign of life, too.
-    if (looks === 1) ask().then(hear, hear);
-    if (looks < SILENT_LOOKS) return;
+    if (checks === 1) ping().then(reset, reset);
+    if (checks < SILENT_CHECKS) return;
     if (!paths) {
-      if (looks < SILENT_LOOKS_BUSY) return;
+      if (checks < SILENT_CHECKS_BUSY) return;
       const reason = "it does not answer";
       return rpc.close(new AgentctlError("DaemonUnreachable", { reason, silent: true }));
     }
     void import("./unresponsive-daemon.ts").then(({ processorTime, silentDaemon }) => {
-      const before = used;
-      used = processorTime(paths);
-      const isBusy = used !== null && used !== before;
+      const previous = cpuTime;
+      cpuTime = processorTime(paths);
+      const isBusy = cpuTime !== null && cpuTime !== previous;
       // The first CPU time has no earlier one to compare with.
-      if (looks === SILENT_LOOKS || looks === 0 || (isBusy && looks < SILENT_LOOKS_BUSY)) return;
+      if (checks === SILENT_CHECKS || checks === 0 || (isBusy && checks < SILENT_CHECKS_BUSY)) return;
       clearInterval(timer);
       rpc.close(silentDaemon(paths));
     });
-  }, LOOK_EVERY_MS);
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   void rpc.closed.then(() => clearInterval(timer));
 }

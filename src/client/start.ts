@@ -12,7 +12,7 @@ import type { Environment } from "./environment.ts";
 type Report = { ready: true; pid: number } | { busy: true } | { error: WireError };
 
 /** The variables, besides OTEL_*, that a daemon takes from the process that starts it. None of them reaches a task. */
-const KEPT = [
+const PASSED_VARIABLES = [
   "PATH",
   "HOME",
   "USER",
@@ -41,7 +41,7 @@ done 2>/dev/null
 "$@" &`;
 
 /** How long a start may take, in ms; then it is stuck. A daemon that adopts a hundred thousand tasks needs seconds. */
-const LONGEST_START_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 
 /**
  * Starts a daemon and waits for its report: `ready`, or `busy` when another one holds the home. The daemon is nobody's
@@ -61,9 +61,9 @@ export async function startDaemon(paths: Paths, env: Environment, hold: boolean)
     });
     const failed = new Promise<never>((_, reject) => child.once("error", reject));
     const report = child.stdio[3] as Readable;
-    const timer = setTimeout(() => report.destroy(), LONGEST_START_MS);
+    const timer = setTimeout(() => report.destroy(), START_TIMEOUT_MS);
     try {
-      return heard(await Promise.race([lineFrom(report), failed]), paths);
+      return parseReport(await Promise.race([readLine(report), failed]), paths);
     } finally {
       clearTimeout(timer);
     }
@@ -83,13 +83,13 @@ function openLog(paths: Paths, file: string): number {
 }
 
 function daemonEnvironment(paths: Paths, env: Environment): Record<string, string> {
-  const isKept = (name: string) => KEPT.includes(name) || name.startsWith("OTEL_");
-  const kept = Object.entries(env).filter(([name, value]) => isKept(name) && value !== undefined);
+  const isPassed = (name: string) => PASSED_VARIABLES.includes(name) || name.startsWith("OTEL_");
+  const passed = Object.entries(env).filter(([name, value]) => isPassed(name) && value !== undefined);
   // A daemon that a task starts does not belong to the task's process tree, so it outlives the task.
-  return { ...Object.fromEntries(kept), ...detachedBy(env), AGENTCTL_HOME: paths.home };
+  return { ...Object.fromEntries(passed), ...detachedBy(env), AGENTCTL_HOME: paths.home };
 }
 
-async function lineFrom(stream: Readable): Promise<string> {
+async function readLine(stream: Readable): Promise<string> {
   let text = "";
   try {
     for await (const chunk of stream.setEncoding("utf8")) {
@@ -102,7 +102,7 @@ async function lineFrom(stream: Readable): Promise<string> {
   return text;
 }
 
-function heard(line: string, paths: Paths): "ready" | "busy" {
+function parseReport(line: string, paths: Paths): "ready" | "busy" {
   const report = line.includes("\n") ? (JSON.parse(line) as Report) : undefined;
   if (!report) {
     const reason = `it ended before it was ready${lastLines(paths)}`;

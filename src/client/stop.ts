@@ -9,13 +9,13 @@ import { dialHome } from "./connect.ts";
 import { isGone } from "./persist.ts";
 
 /** How long a daemon may take to respond before it counts as silent, in ms. */
-const ANSWER_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** How long to wait until a daemon that holds the home listens, in ms. */
-const PATIENCE_MS = 15_000;
+const LISTEN_TIMEOUT_MS = 15_000;
 
 /** How long a stop that keeps the tasks may take, and how long the process may run after its response, in ms. */
-const END_MS = 30_000;
+const END_TIMEOUT_MS = 30_000;
 
 /** What a stop did to the running tasks, and the daemon's process. */
 export type Stopped = Result<"daemon/stop"> & { pid: number };
@@ -25,18 +25,18 @@ export type Stopped = Result<"daemon/stop"> & { pid: number };
  * `DaemonUnreachable`, which names the process, if the daemon does not respond.
  */
 export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): Promise<Stopped | undefined> {
-  const rpc = await reached(paths);
+  const rpc = await reachDaemon(paths);
   if (!rpc) return undefined;
   try {
-    const { pid } = await within(ANSWER_MS, paths, rpc.call("daemon/status", {}));
+    const { pid } = await withTimeout(ANSWER_TIMEOUT_MS, paths, rpc.call("daemon/status", {}));
     const stopping = rpc.call("daemon/stop", params).catch((error: unknown) => {
       // The daemon ended before its response arrived.
       if (isGone(error)) return { frozen: [], suspended: [], running: [] };
       throw error;
     });
-    const done = await (params.keep ? within(END_MS, paths, stopping) : stopping);
-    await endOf(pid);
-    return { ...done, pid };
+    const result = await (params.keep ? withTimeout(END_TIMEOUT_MS, paths, stopping) : stopping);
+    await waitForEnd(pid);
+    return { ...result, pid };
   } finally {
     rpc.close();
   }
@@ -46,8 +46,8 @@ export async function stopDaemon(paths: Paths, params: Params<"daemon/stop">): P
  * Connects to the daemon; undefined if none runs. A daemon that holds the home without a socket is starting, or is
  * about to create its socket again, so we wait for it. Throws if it never listens.
  */
-async function reached(paths: Paths): Promise<RpcClient | undefined> {
-  const deadline = systemClock.mono() + PATIENCE_MS;
+async function reachDaemon(paths: Paths): Promise<RpcClient | undefined> {
+  const deadline = systemClock.mono() + LISTEN_TIMEOUT_MS;
   for (;;) {
     const rpc = await dialHome(paths);
     if (rpc instanceof RpcClient) return rpc;
@@ -58,19 +58,19 @@ async function reached(paths: Paths): Promise<RpcClient | undefined> {
   }
 }
 
-async function within<T>(ms: number, paths: Paths, answer: Promise<T>): Promise<T> {
-  const answered = new AbortController();
-  const late = sleep(ms, undefined, { signal: answered.signal }).then(async () => {
+async function withTimeout<T>(ms: number, paths: Paths, answer: Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timeout = sleep(ms, undefined, { signal: controller.signal }).then(async () => {
     const { silentDaemon } = await import("./unresponsive-daemon.ts");
     throw silentDaemon(paths);
   });
   // Nobody awaits this promise after the abort, which rejects it.
-  late.catch(() => undefined);
-  return await Promise.race([answer, late]).finally(() => answered.abort());
+  timeout.catch(() => undefined);
+  return await Promise.race([answer, timeout]).finally(() => controller.abort());
 }
 
-async function endOf(pid: number): Promise<void> {
-  const deadline = systemClock.mono() + END_MS;
+async function waitForEnd(pid: number): Promise<void> {
+  const deadline = systemClock.mono() + END_TIMEOUT_MS;
   while (isRunning(pid)) {
     if (systemClock.mono() > deadline)
       throw new AgentctlError("DaemonUnreachable", {

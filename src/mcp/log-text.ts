@@ -1,7 +1,7 @@
 import type { Access } from "./access.ts";
 
 /** How many bytes one call returns at most: an agent cannot read a gigabyte. */
-const MOST_BYTES = 256 * 1024;
+const MAX_BYTES = 256 * 1024;
 
 interface Part {
   attempt: number;
@@ -25,18 +25,18 @@ export async function logText(
     logs: { attempt: number }[];
     task: { id: number; state: string };
   };
-  const { parts, size } = await sizes(access, task.id, logs);
-  const from = Math.max(since ?? 0, size - MOST_BYTES, 0);
+  const { parts, size } = await measureLogs(access, task.id, logs);
+  const from = Math.max(since ?? 0, size - MAX_BYTES, 0);
   const whole = (await bytesFrom(access, task.id, parts, from)).toString("utf8");
   const text = since === undefined ? lastLines(whole, lines) : whole;
   return { id: task.id, state: task.state, text, next: size, truncated: since !== undefined && from > since };
 }
 
-async function read(access: Access, params: object): Promise<Piece> {
+async function readLog(access: Access, params: object): Promise<Piece> {
   return (await access.call("logs/read", params)) as Piece;
 }
 
-async function sizes(
+async function measureLogs(
   access: Access,
   id: number,
   logs: readonly { attempt: number }[],
@@ -44,7 +44,7 @@ async function sizes(
   const parts: Part[] = [];
   let start = 0;
   for (const { attempt } of logs) {
-    const { size } = await read(access, { id, attempt, length: 0 });
+    const { size } = await readLog(access, { id, attempt, length: 0 });
     parts.push({ attempt, start, size });
     start += size;
   }
@@ -52,14 +52,14 @@ async function sizes(
 }
 
 async function bytesFrom(access: Access, id: number, parts: readonly Part[], from: number): Promise<Buffer> {
-  const found: Buffer[] = [];
+  const pieces: Buffer[] = [];
   for (const { attempt, start, size } of parts) {
     const offset = Math.max(0, from - start);
     if (offset >= size) continue;
-    const { data } = await read(access, { id, attempt, offset, length: size - offset });
-    found.push(Buffer.from(data, "base64"));
+    const { data } = await readLog(access, { id, attempt, offset, length: size - offset });
+    pieces.push(Buffer.from(data, "base64"));
   }
-  return Buffer.concat(found);
+  return Buffer.concat(pieces);
 }
 
 function lastLines(text: string, lines: number): string {

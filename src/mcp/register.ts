@@ -16,13 +16,13 @@ const schemas = new Map<string, Schema>();
 
 /** Compiles a schema once: each HTTP request has its own server, and the compiler never frees what it compiled. */
 function schemaOf({ name, args, required = [] }: Tool): Schema {
-  const form = {
+  const jsonSchema = {
     type: "object" as const,
     properties: args,
     required: [...required],
     additionalProperties: false,
   };
-  const schema = schemas.get(name) ?? fromJsonSchema<Args>(form as never);
+  const schema = schemas.get(name) ?? fromJsonSchema<Args>(jsonSchema as never);
   schemas.set(name, schema);
   return schema;
 }
@@ -42,16 +42,16 @@ function register(server: McpServer, access: Access, tool: Tool): void {
     inputSchema: schemaOf(tool),
     annotations,
   };
-  server.registerTool(name, config, async (given: Args) => {
+  server.registerTool(name, config, async (args: Args) => {
     try {
-      if (given.id !== undefined) await requireQueue(access, given.id);
-      const answer = await tool.run(access, given);
+      if (args.id !== undefined) await requireQueue(access, args.id);
+      const answer = await tool.run(access, args);
       return { content: [{ type: "text" as const, text: textOf(answer) }], structuredContent: answer };
     } catch (thrown) {
       const { name: error, code, message, hint, data } = asAgentctlError(thrown);
-      const told = `${message}${hint === null ? "" : `\n${hint}`}`;
+      const summary = `${message}${hint === null ? "" : `\n${hint}`}`;
       const structuredContent = { error: { name: error, code, message, hint, data } };
-      return { content: [{ type: "text" as const, text: told }], structuredContent, isError: true };
+      return { content: [{ type: "text" as const, text: summary }], structuredContent, isError: true };
     }
   });
 }

@@ -3,10 +3,10 @@ import type { Access } from "./access.ts";
 import { logText } from "./log-text.ts";
 import { requireQueue } from "./register.ts";
 
-const LISTED = 50;
-const MOST_ARTIFACT_BYTES = 8 * 1024 * 1024;
+const MAX_LISTED = 50;
+const MAX_ARTIFACT_BYTES = 8 * 1024 * 1024;
 
-interface Listed {
+interface ListedTask {
   id: number;
   name: string | null;
   state: string;
@@ -18,8 +18,10 @@ type Variables = Record<string, string | string[]>;
 export function registerResources(server: McpServer, access: Access): void {
   const list = async () => {
     const queue = access.queue === null ? {} : { queue: access.queue };
-    const { tasks } = (await access.call("tasks/list", { recent: LISTED, ...queue })) as { tasks: Listed[] };
-    const resources = tasks.slice(-LISTED).map(({ id, name, state }) => ({
+    const { tasks } = (await access.call("tasks/list", { recent: MAX_LISTED, ...queue })) as {
+      tasks: ListedTask[];
+    };
+    const resources = tasks.slice(-MAX_LISTED).map(({ id, name, state }) => ({
       uri: `agentctl://tasks/${id}`,
       name: name ?? `task ${id}`,
       description: `task ${id}, ${state}`,
@@ -27,7 +29,7 @@ export function registerResources(server: McpServer, access: Access): void {
     }));
     return { resources };
   };
-  const template = (uri: string, listed?: typeof list) => new ResourceTemplate(uri, { list: listed });
+  const template = (uri: string, lister?: typeof list) => new ResourceTemplate(uri, { list: lister });
   server.registerResource(
     "task",
     template("agentctl://tasks/{id}", list),
@@ -61,11 +63,11 @@ export function registerResources(server: McpServer, access: Access): void {
 async function artifact(access: Access, uri: URL, variables: Variables) {
   const id = await idOf(access, variables);
   const name = decodeURIComponent(String(variables.name));
-  const found = (await access.call("artifacts/get", { id, name })) as {
+  const result = (await access.call("artifacts/get", { id, name })) as {
     artifact: { path: string; size: number };
   };
-  const { path, size } = found.artifact;
-  if (size > MOST_ARTIFACT_BYTES) throw new Error(`the artifact has ${size} bytes; read the file: ${path}`);
+  const { path, size } = result.artifact;
+  if (size > MAX_ARTIFACT_BYTES) throw new Error(`the artifact has ${size} bytes; read the file: ${path}`);
   const bytes = await artifactBytes(access, { id, name }, size);
   const isText = /\.(txt|md|csv|log|json|ts|js|py|diff|patch|xml|html|ya?ml)$/i.test(name);
   const body = isText
@@ -74,16 +76,16 @@ async function artifact(access: Access, uri: URL, variables: Variables) {
   return { contents: [{ uri: uri.href, ...body }] };
 }
 
-async function artifactBytes(access: Access, which: object, size: number): Promise<Buffer> {
-  const found: Buffer[] = [];
+async function artifactBytes(access: Access, target: object, size: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
   for (let offset = 0; offset < size; ) {
-    const { data } = (await access.call("artifacts/read", { ...which, offset })) as { data: string };
+    const { data } = (await access.call("artifacts/read", { ...target, offset })) as { data: string };
     const bytes = Buffer.from(data, "base64");
     if (bytes.length === 0) break;
     offset += bytes.length;
-    found.push(bytes);
+    chunks.push(bytes);
   }
-  return Buffer.concat(found);
+  return Buffer.concat(chunks);
 }
 
 async function idOf(access: Access, { id }: Variables): Promise<number | string> {

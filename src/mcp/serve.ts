@@ -14,7 +14,7 @@ const INSTRUCTIONS =
   "resumed without losing work, and ask questions. Start one with task_run, look with task_list and task_get, read " +
   "output with task_logs. A task in state input-required waits for task_answer; a suspended one for task_resume.";
 
-function serverOf(access: Access): McpServer {
+function createServer(access: Access): McpServer {
   const server = new McpServer(
     { name: "agentctl", title: "agentctl", version: access.version },
     { instructions: INSTRUCTIONS },
@@ -26,7 +26,7 @@ function serverOf(access: Access): McpServer {
 
 /** Serves on this process's stdin and stdout until stdin ends. */
 export async function serveOverStdio(access: Access): Promise<void> {
-  serveStdio(() => serverOf(access));
+  serveStdio(() => createServer(access));
   await new Promise<void>((resolve) => {
     process.stdin.once("end", resolve);
     process.stdin.once("close", resolve);
@@ -35,6 +35,6 @@ export async function serveOverStdio(access: Access): Promise<void> {
 
 /** Returns a function that responds to one HTTP request whose body has already been read. */
 export function httpHandler(access: Access): (request: Request, body: unknown) => Promise<Response> {
-  const handler = createMcpHandler(() => serverOf(access));
+  const handler = createMcpHandler(() => createServer(access));
   return (request, body) => handler.fetch(request, { parsedBody: body });
 }

@@ -37,10 +37,10 @@ const states = {
 };
 
 /** The longest wait of one call, in ms. The call must return before the agent's client gives up. */
-const LONGEST_WAIT_MS = 50_000;
-const LIST_MOST = 200;
+const MAX_WAIT_MS = 50_000;
+const MAX_LISTED = 200;
 /** The actor in the events of a task. */
-const by = { actor: "mcp" };
+const actorParam = { actor: "mcp" };
 
 export const tools: readonly Tool[] = [
   {
@@ -71,12 +71,15 @@ export const tools: readonly Tool[] = [
       key: text("an idempotency key: a second call with it answers the first task and starts nothing"),
     },
     effect: "changes",
-    run: async (access, given) => {
+    run: async (access, args) => {
       const queue = access.queue === null ? {} : { queue: access.queue };
-      const own = { ...(access.cwd ? { cwd: access.cwd } : {}), ...(access.env ? { env: access.env } : {}) };
-      const made = (await access.call("tasks/create", { ...own, ...given, ...queue })) as Args;
+      const defaults = {
+        ...(access.cwd ? { cwd: access.cwd } : {}),
+        ...(access.env ? { env: access.env } : {}),
+      };
+      const created = (await access.call("tasks/create", { ...defaults, ...args, ...queue })) as Args;
       // The key may belong to a task in a queue that this caller may not see.
-      if (access.queue === null || (made.task as { queue: string }).queue === access.queue) return made;
+      if (access.queue === null || (created.task as { queue: string }).queue === access.queue) return created;
       throw new AgentctlError("InvalidParams", {
         field: "key",
         reason: "is that of a task in another queue",
@@ -95,13 +98,13 @@ export const tools: readonly Tool[] = [
         additionalProperties: { type: "string" },
         description: "only tasks with these labels",
       },
-      limit: number("maximum number of tasks; 50 unless given", { minimum: 1, maximum: LIST_MOST }),
+      limit: number("maximum number of tasks; 50 unless given", { minimum: 1, maximum: MAX_LISTED }),
     },
     effect: "reads",
-    run: async (access, { limit = 50, ...given }) => {
+    run: async (access, { limit = 50, ...args }) => {
       const queue = access.queue === null ? {} : { queue: access.queue };
-      const call = { ...given, ...queue, recent: Number(limit), limit: 10_000 };
-      const { tasks } = (await access.call("tasks/list", call)) as { tasks: Args[] };
+      const params = { ...args, ...queue, recent: Number(limit), limit: 10_000 };
+      const { tasks } = (await access.call("tasks/list", params)) as { tasks: Args[] };
       return { tasks: tasks.slice(-Number(limit)) };
     },
   },
@@ -134,13 +137,13 @@ export const tools: readonly Tool[] = [
     title: "Wait for a task",
     about:
       "Wait until a task has ended or needs somebody, at most 50 s. timedOut tells that it still runs: call again, or do something else meanwhile.",
-    args: { id, timeoutMs: number("maximum wait in ms; 50000 unless given", { maximum: LONGEST_WAIT_MS }) },
+    args: { id, timeoutMs: number("maximum wait in ms; 50000 unless given", { maximum: MAX_WAIT_MS }) },
     required: ["id"],
     effect: "reads",
-    run: async (access, { id, timeoutMs = LONGEST_WAIT_MS }) => {
+    run: async (access, { id, timeoutMs = MAX_WAIT_MS }) => {
       const until = ["completed", "failed", "canceled", "input-required", "suspended"];
-      const most = Math.min(Number(timeoutMs), LONGEST_WAIT_MS);
-      return (await access.call("tasks/wait", { id, until, timeoutMs: most })) as Args;
+      const waitMs = Math.min(Number(timeoutMs), MAX_WAIT_MS);
+      return (await access.call("tasks/wait", { id, until, timeoutMs: waitMs })) as Args;
     },
   },
   {
@@ -158,16 +161,16 @@ export const tools: readonly Tool[] = [
     effect: "changes",
     run: async (access, args) => {
       // A pause at a checkpoint may take a minute. It continues after this call has returned.
-      const asked = (await access.call("tasks/pause", { ...args, ...by, wait: false })) as {
+      const pause = (await access.call("tasks/pause", { ...args, ...actorParam, wait: false })) as {
         changed: boolean;
       };
-      const settled = {
+      const waitParams = {
         id: args.id,
         until: ["suspended", "completed", "failed", "canceled"],
         timeoutMs: 45_000,
       };
-      const { task } = (await access.call("tasks/wait", settled)) as Args;
-      return { task, changed: asked.changed };
+      const { task } = (await access.call("tasks/wait", waitParams)) as Args;
+      return { task, changed: pause.changed };
     },
   },
   {
@@ -181,7 +184,7 @@ export const tools: readonly Tool[] = [
     },
     required: ["id"],
     effect: "changes",
-    run: async (access, args) => (await access.call("tasks/resume", { ...args, ...by })) as Args,
+    run: async (access, args) => (await access.call("tasks/resume", { ...args, ...actorParam })) as Args,
   },
   {
     name: "task_cancel",
@@ -195,7 +198,7 @@ export const tools: readonly Tool[] = [
     },
     required: ["id"],
     effect: "destroys",
-    run: async (access, args) => (await access.call("tasks/cancel", { ...args, ...by })) as Args,
+    run: async (access, args) => (await access.call("tasks/cancel", { ...args, ...actorParam })) as Args,
   },
   {
     name: "task_send",
@@ -205,7 +208,7 @@ export const tools: readonly Tool[] = [
     args: { id, text: text("the message") },
     required: ["id", "text"],
     effect: "changes",
-    run: async (access, args) => (await access.call("tasks/send", { ...args, ...by })) as Args,
+    run: async (access, args) => (await access.call("tasks/send", { ...args, ...actorParam })) as Args,
   },
   {
     name: "task_answer",
@@ -215,7 +218,7 @@ export const tools: readonly Tool[] = [
     args: { id, text: text("the answer; one of the choices where there are any") },
     required: ["id", "text"],
     effect: "changes",
-    run: async (access, args) => (await access.call("tasks/answer", { ...args, ...by })) as Args,
+    run: async (access, args) => (await access.call("tasks/answer", { ...args, ...actorParam })) as Args,
   },
   {
     name: "task_artifacts",

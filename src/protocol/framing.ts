@@ -14,16 +14,16 @@ export class LineNotUtf8 extends Error {
 }
 
 const NEWLINE = 10;
-const FIRST_BYTES = 4096;
+const INITIAL_BYTES = 4096;
 
 /**
  * Cuts a byte stream into UTF-8 lines. It keeps an incomplete line in one buffer, which doubles when it is full. So a
  * slow or endless peer costs linear work and at most twice the longest line of memory, however small the chunks are.
  */
 export class LineSplitter {
-  #kept = Buffer.alloc(0);
+  #buffer = Buffer.alloc(0);
   #size = 0;
-  #isOver = false;
+  #hasOverflowed = false;
   readonly #max: number;
 
   constructor(max = MAX_LINE_BYTES) {
@@ -32,7 +32,7 @@ export class LineSplitter {
 
   /** The size of the buffer that holds an incomplete line, in bytes. */
   get waitingBytes(): number {
-    return this.#kept.length;
+    return this.#buffer.length;
   }
 
   /** Returns the lines that `chunk` completes, without their line ends. */
@@ -43,45 +43,45 @@ export class LineSplitter {
       lines.push(this.#line(chunk.subarray(start, end)));
       start = end + 1;
     }
-    if (start < chunk.length) this.#keep(chunk.subarray(start));
+    if (start < chunk.length) this.#append(chunk.subarray(start));
     return lines;
   }
 
   #line(rest: Buffer): string {
     if (this.#size === 0) {
-      this.#require(rest.length);
-      return decoded(rest);
+      this.#checkSize(rest.length);
+      return decode(rest);
     }
-    this.#keep(rest);
-    const line = decoded(this.#kept.subarray(0, this.#size));
-    this.#kept = Buffer.alloc(0);
+    this.#append(rest);
+    const line = decode(this.#buffer.subarray(0, this.#size));
+    this.#buffer = Buffer.alloc(0);
     this.#size = 0;
     return line;
   }
 
-  #keep(part: Buffer): void {
+  #append(part: Buffer): void {
     const size = this.#size + part.length;
-    this.#require(size);
-    if (size > this.#kept.length) {
-      const roomy = Buffer.allocUnsafe(
-        Math.min(Math.max(size, this.#kept.length * 2, FIRST_BYTES), this.#max),
+    this.#checkSize(size);
+    if (size > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(
+        Math.min(Math.max(size, this.#buffer.length * 2, INITIAL_BYTES), this.#max),
       );
-      this.#kept.copy(roomy, 0, 0, this.#size);
-      this.#kept = roomy;
+      this.#buffer.copy(larger, 0, 0, this.#size);
+      this.#buffer = larger;
     }
-    part.copy(this.#kept, this.#size);
+    part.copy(this.#buffer, this.#size);
     this.#size = size;
   }
 
-  #require(size: number): void {
-    if (size <= this.#max && !this.#isOver) return;
-    this.#isOver = true;
-    this.#kept = Buffer.alloc(0);
+  #checkSize(size: number): void {
+    if (size <= this.#max && !this.#hasOverflowed) return;
+    this.#hasOverflowed = true;
+    this.#buffer = Buffer.alloc(0);
     throw new LineTooLong(`a line of more than ${this.#max} bytes`);
   }
 }
 
-function decoded(line: Buffer): string {
+function decode(line: Buffer): string {
   if (isUtf8(line)) return line.toString("utf8");
   throw new LineNotUtf8();
 }
@@ -98,9 +98,9 @@ const BACKSLASH = 92;
 export function isTooDeep(text: string): boolean {
   if (text.length <= MAX_DEPTH) return false;
   let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at);
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === QUOTE) index = endOfString(text, index);
     else if (code === 91 || code === 123) {
       depth++;
       if (depth > MAX_DEPTH) return true;
@@ -111,10 +111,10 @@ export function isTooDeep(text: string): boolean {
 
 /** Returns the index of the quote that closes the string at `start`, or the end of the text if none does. */
 function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+  for (let index = text.indexOf('"', start + 1); index !== -1; index = text.indexOf('"', index + 1)) {
     let slashes = 0;
-    while (text.charCodeAt(at - 1 - slashes) === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return at;
+    while (text.charCodeAt(index - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return index;
   }
   return text.length;
 }

@@ -17,23 +17,23 @@ export function record<K extends Names, V extends v.GenericSchema>(
   return {
     ...schema,
     "~run"(dataset, config) {
-      const given = dataset.value;
-      if (Array.isArray(given)) {
+      const raw = dataset.value;
+      if (Array.isArray(raw)) {
         v._addIssue(schema, "type", dataset, config);
         return dataset as never;
       }
       const result = schema["~run"](dataset, config);
-      if (typeof given !== "object" || given === null || !result.value) return result;
-      for (const name of DROPPED.filter((one) => Object.hasOwn(given, one))) {
-        const at = { type: "object", origin: "value", input: given, key: name } as const;
-        const field = { value: Object.getOwnPropertyDescriptor(given, name)?.value };
-        const one = value["~run"](field, config);
-        for (const issue of one.issues ?? []) {
-          const path = [{ ...at, value: field.value }, ...(issue.path ?? [])];
+      if (typeof raw !== "object" || raw === null || !result.value) return result;
+      for (const name of DROPPED.filter((name) => Object.hasOwn(raw, name))) {
+        const pathItem = { type: "object", origin: "value", input: raw, key: name } as const;
+        const field = { value: Object.getOwnPropertyDescriptor(raw, name)?.value };
+        const parsed = value["~run"](field, config);
+        for (const issue of parsed.issues ?? []) {
+          const path = [{ ...pathItem, value: field.value }, ...(issue.path ?? [])];
           Object.assign(result, { typed: false, issues: [...(result.issues ?? []), { ...issue, path }] });
         }
-        const described = { value: one.value, enumerable: true, writable: true, configurable: true };
-        Object.defineProperty(result.value, name, described);
+        const descriptor = { value: parsed.value, enumerable: true, writable: true, configurable: true };
+        Object.defineProperty(result.value, name, descriptor);
       }
       return result;
     },

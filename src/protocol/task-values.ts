@@ -38,30 +38,33 @@ import {
   text,
 } from "./values.ts";
 
-const when = v.picklist(dependencyConditions);
+const condition = v.picklist(dependencyConditions);
 /**
  * What a task comes after: one task that must complete, or several, each with its condition (by default `completed`).
  */
-const givenDependencies = v.nullable(
+const dependenciesInput = v.nullable(
   v.union(
     [
       ref,
-      v.pipe(v.array(v.union([ref, v.strictObject({ id: ref, when: v.optional(when) })])), v.maxLength(1000)),
+      v.pipe(
+        v.array(v.union([ref, v.strictObject({ id: ref, when: v.optional(condition) })])),
+        v.maxLength(1000),
+      ),
     ],
     "is a task's id, uuid or name, or a list of these or of {id, when}",
   ),
 );
 /** A file that is opened at every attempt, a pipe, or content stored now for every attempt: a file's, or an upload. */
-const givenStdin = v.union(
+const stdinInput = v.union(
   [v.literal("pipe"), absolute, v.strictObject({ copy: absolute }), v.strictObject({ bundle: v.string() })],
   "is pipe, an absolute path, {copy: <an absolute path>}, or {bundle: <what bundles/write has named>}",
 );
 /** A branch, or true for a branch that is named after the task. */
-const givenBranch = v.union(
+const branchInput = v.union(
   [v.literal(true), plain(200)],
   "is a branch, or true for one named after the task",
 );
-const shownDependencies = v.array(v.object({ id: v.number(), when }));
+const shownDependencies = v.array(v.object({ id: v.number(), when: condition }));
 
 /** The schema of each type of submitted field. */
 const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
@@ -71,27 +74,27 @@ const schemaOfType: Record<FieldType, (field: Field) => v.GenericSchema> = {
   path: () => absolute,
   signal: () => signal,
   labels: () => labels,
-  integer: ({ least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_INTEGER }) =>
-    v.pipe(integer, v.minValue(least, `is at least ${least}`), v.maxValue(most, `is at most ${most}`)),
+  integer: ({ least: min = Number.MIN_SAFE_INTEGER, most: max = Number.MAX_SAFE_INTEGER }) =>
+    v.pipe(integer, v.minValue(min, `is at least ${min}`), v.maxValue(max, `is at most ${max}`)),
   duration: () => durationMs,
   limit: () => limitMs,
   time: () => iso,
   flag: () => v.boolean(),
-  dependencies: () => givenDependencies,
-  stdin: () => givenStdin,
+  dependencies: () => dependenciesInput,
+  stdin: () => stdinInput,
   text: () => v.pipe(text, v.minLength(1), v.maxLength(1_000_000)),
   texts: () => v.pipe(v.array(noNul), v.maxLength(1000)),
   amount: () => v.pipe(v.number(), v.minValue(0)),
   inherited: () => inherited,
-  branch: () => givenBranch,
+  branch: () => branchInput,
   choice: ({ choices = [] }) => (choices === pauseModes ? pauseMode : v.picklist(choices)),
 };
 
 /** The types of values on the wire, if they differ from those inside. */
 type WireValues = Omit<Values, "time" | "dependencies" | "stdin" | "choice"> & {
   time: string;
-  dependencies: v.InferOutput<typeof givenDependencies>;
-  stdin: v.InferOutput<typeof givenStdin>;
+  dependencies: v.InferOutput<typeof dependenciesInput>;
+  stdin: v.InferOutput<typeof stdinInput>;
   choice: unknown;
 };
 
@@ -101,7 +104,7 @@ const fieldSchema = (field: Field): v.GenericSchema => {
 };
 
 /** The submitted fields as `tasks/create` takes them. */
-const givenFields = Object.fromEntries(
+const inputFields = Object.fromEntries(
   submittedFields.map((field) => [field.name, v.optional(fieldSchema(field))]),
 ) as { [F in FieldName]: v.OptionalSchema<v.GenericSchema<OrNull<F, ValueOf<F, WireValues>>>, undefined> };
 
@@ -114,7 +117,7 @@ export const newTask = v.strictObject({
   /** The variables of `env` that were given by name. They go along when the task moves to another home. */
   envNames: v.optional(v.array(v.string())),
   acceptMissing: v.optional(v.boolean()),
-  ...givenFields,
+  ...inputFields,
 });
 
 /** The fields that `tasks/edit` may change. A label that is null is removed. */

@@ -19,7 +19,7 @@ export const nullable = <S extends v.GenericSchema>(schema: S) => v.nullable(sch
 export const text = v.pipe(
   v.string(),
   v.check(
-    (given) => !/\p{Surrogate}/u.test(given),
+    (value) => !/\p{Surrogate}/u.test(value),
     "has half of a character in it (a lone surrogate), which UTF-8 cannot hold",
   ),
 );
@@ -40,18 +40,18 @@ export const plain = (max: number) =>
 /** Text without NUL, which the kernel does not accept in arguments, paths and environments. */
 export const noNul = v.pipe(
   text,
-  v.check((given) => !given.includes("\u0000"), "may not contain a NUL character"),
+  v.check((value) => !value.includes("\u0000"), "may not contain a NUL character"),
 );
 
-const whatRefIs = "is a task's id, uuid or name";
+const refReason = "is a task's id, uuid or name";
 export const ref = v.pipe(
-  v.union([v.number(), v.string()], whatRefIs),
+  v.union([v.number(), v.string()], refReason),
   v.check(
-    (given) =>
-      typeof given === "number"
-        ? Number.isSafeInteger(given) && given >= 1
-        : given.length >= 1 && given.length <= 200,
-    whatRefIs,
+    (value) =>
+      typeof value === "number"
+        ? Number.isSafeInteger(value) && value >= 1
+        : value.length >= 1 && value.length <= 200,
+    refReason,
   ),
 );
 export const taskName = v.pipe(

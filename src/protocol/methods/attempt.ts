@@ -4,8 +4,8 @@ import { suspendCauses } from "../../core/task.ts";
 import { agentReport } from "../task-values.ts";
 import { artifact, durationMs, env, iso, natural, reason, text, token } from "../values.ts";
 
-const done = v.object({});
-const own = { token: v.optional(token) };
+const emptyResult = v.object({});
+const tokenParam = { token: v.optional(token) };
 const failureData = v.optional(v.record(v.string(), v.unknown()));
 const amount = v.pipe(v.number(), v.minValue(0));
 /**
@@ -73,14 +73,14 @@ export const attemptMethods = {
       "Authorises the connection for its attempt. From then on the daemon requests a pause with the notification `attempt/pause`, and reports a cancel with `attempt/cancel`.",
   },
   "attempt/journal": {
-    params: v.strictObject({ ...own, after: natural }),
+    params: v.strictObject({ ...tokenParam, after: natural }),
     result: v.object({ journal: v.array(journalEntry), next: v.optional(natural) }),
     scope: "attempt",
     about: "The next part of the journal, for the host of a module whose hello gave `journalNext`.",
   },
   "attempt/checkpoint": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       value: v.optional(v.unknown()),
       data: v.optional(v.string()),
       label: v.optional(v.pipe(text, v.maxLength(64))),
@@ -98,7 +98,7 @@ export const attemptMethods = {
   },
   "attempt/step": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       ...journalKey,
       name: stepName,
       started: v.optional(v.boolean()),
@@ -117,34 +117,34 @@ export const attemptMethods = {
       "Acknowledges a step with its result, exactly once. For a step that is already journaled it returns the journaled value. With `started: true` it only reports that the step has begun; with `started: false`, that the step ended without a result for the journal: it failed, or its result is in the step file.",
   },
   "attempt/keep": {
-    params: v.strictObject({ ...own, ...namedStep, value: v.unknown() }),
-    result: done,
+    params: v.strictObject({ ...tokenParam, ...namedStep, value: v.unknown() }),
+    result: emptyResult,
     scope: "attempt",
     about:
       "Stores a JSON `value` of at most 64 KiB for a running step and replaces the one before. The attempt that runs the step again gets it. The daemon forgets it when the step is acknowledged.",
   },
   "attempt/suspend": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       cause: v.picklist(suspendCauses),
       reason: v.optional(reason),
       until: v.optional(iso),
       error: v.optional(v.strictObject({ name: v.string(), message: v.string(), data: failureData })),
     }),
-    result: done,
+    result: emptyResult,
     scope: "attempt",
     about:
       "Requests a pause of the task itself by checkpoint, with this cause. The task then gets `attempt/pause` and ends as for any other pause. It resumes by itself at `until`. A pause that is already under way stays as it is.",
   },
   "attempt/sleep": {
-    params: v.strictObject({ ...own, ...journalKey, ms: durationMs }),
+    params: v.strictObject({ ...tokenParam, ...journalKey, ms: durationMs }),
     result: v.object({ until: v.string() }),
     scope: "attempt",
     about: "Journals a sleep; returns the time of its end, which is the same for every attempt.",
   },
   "attempt/ask": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       ...journalKey,
       prompt: v.pipe(text, v.minLength(1), v.maxLength(10_000)),
       choices: v.optional(v.array(text)),
@@ -158,71 +158,71 @@ export const attemptMethods = {
   },
   "attempt/progress": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       done: amount,
       total: v.optional(v.nullable(amount)),
       message: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(1000)))),
     }),
-    result: done,
+    result: emptyResult,
     scope: "attempt",
     about: "Shows how far the task is.",
   },
   "attempt/artifact": {
-    params: v.strictObject({ ...own, name: text, path: text }),
+    params: v.strictObject({ ...tokenParam, name: text, path: text }),
     result: v.object({ artifact }),
     scope: "attempt",
     about:
       "Keeps a copy of the file `path` as an artifact of the task. A relative path starts at the task's `cwd`.",
   },
   "attempt/messages": {
-    params: v.strictObject({ ...own, ...journalKey }),
+    params: v.strictObject({ ...tokenParam, ...journalKey }),
     result: v.object({ messages: v.array(v.string()) }),
     scope: "attempt",
     about: "The messages that arrived since the last call; journaled when `n` is given.",
   },
   "attempt/agent": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       report: agentReport,
       /** The agent has made progress: earlier losses do not count any more. */
       progressed: v.optional(v.boolean()),
       session: v.optional(v.pipe(text, v.maxLength(500))),
     }),
-    result: done,
+    result: emptyResult,
     scope: "attempt",
     about:
       "What the host of a coding agent reports about it, for `show`. `session` claims that session for this task; it is refused with `SessionInUse` if another open task has it.",
   },
   "attempt/alive": {
-    params: v.strictObject(own),
-    result: done,
+    params: v.strictObject(tokenParam),
+    result: emptyResult,
     scope: "attempt",
     about:
       "Sent by the host of a module after `attempt/cancel`: its event loop is free, so it can use the grace time. A host that does not send it is killed earlier.",
   },
   "attempt/suspended": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       for: v.picklist(["pause", "sleep", "ask"]),
       /** For a sleep: when the first of the sleeps in flight ends. */
       until: v.optional(iso),
       base: v.optional(natural),
       value: v.optional(v.unknown()),
     }),
-    result: done,
+    result: emptyResult,
     scope: "attempt",
     about:
       "The attempt has reached a safe point and has no call in flight, so it can be ended. For `pause` the daemon first stores a checkpoint. After an error the attempt continues.",
   },
   "attempt/result": {
     params: v.strictObject({
-      ...own,
+      ...tokenParam,
       value: v.optional(v.unknown()),
       error: v.optional(v.strictObject({ name: v.string(), message: v.string(), data: failureData })),
       /** As for `attempt/checkpoint`. */
       unused: v.optional(v.array(v.strictObject(namedStep))),
     }),
-    result: done,
+    result: emptyResult,
     scope: "attempt",
     about: "Reports what the task returned, or the error that it threw; durable before its process ends.",
   },

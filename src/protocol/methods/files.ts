@@ -4,13 +4,13 @@ import { task } from "../task-values.ts";
 import { artifact, checkpoint, durationMs, listedCheckpoint, natural, ref } from "../values.ts";
 
 /** The most bytes of a file that one response may have. */
-const PIECE_BYTES = 256 * 1024;
+const MAX_PIECE_BYTES = 256 * 1024;
 
-const one = { id: ref };
+const idParam = { id: ref };
 
 export const fileMethods = {
   "logs/path": {
-    params: v.strictObject({ ...one, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
+    params: v.strictObject({ ...idParam, attempt: v.optional(natural), raw: v.optional(v.boolean()) }),
     result: v.object({
       logs: v.array(
         v.object({
@@ -32,11 +32,11 @@ export const fileMethods = {
   },
   "logs/read": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       attempt: v.optional(natural),
       offset: v.optional(natural),
       fromEnd: v.optional(natural),
-      length: v.optional(v.pipe(natural, v.maxValue(PIECE_BYTES))),
+      length: v.optional(v.pipe(natural, v.maxValue(MAX_PIECE_BYTES))),
       waitMs: v.optional(durationMs),
       raw: v.optional(v.boolean()),
     }),
@@ -52,35 +52,35 @@ export const fileMethods = {
       "Bytes of the log of an attempt (by default the newest) in base64, at most 256 KiB: from `offset`, or the last `fromEnd` bytes. If there are none yet and `waitMs` is given, it returns when there are more, when the attempt has ended, or after that time. `missing` names the machine of a cluster that has requested bytes and does not answer. Fails with LogNotFound if the log does not exist.",
   },
   "checkpoints/list": {
-    params: v.strictObject(one),
+    params: v.strictObject(idParam),
     result: v.object({ checkpoints: v.array(listedCheckpoint) }),
     scope: "people",
     about: "The kept checkpoints of a task, oldest first.",
   },
   "checkpoints/get": {
-    params: v.strictObject({ ...one, seq: v.optional(natural) }),
+    params: v.strictObject({ ...idParam, seq: v.optional(natural) }),
     result: v.object({ checkpoint, data: v.string() }),
     scope: "people",
     about: "The bytes of a checkpoint in base64, the newest usable one unless `seq` names another.",
   },
   "artifacts/list": {
-    params: v.strictObject(one),
+    params: v.strictObject(idParam),
     result: v.object({ artifacts: v.array(artifact) }),
     scope: "people",
     about: "What a task left behind.",
   },
   "artifacts/get": {
-    params: v.strictObject({ ...one, name: v.string() }),
+    params: v.strictObject({ ...idParam, name: v.string() }),
     result: v.object({ artifact }),
     scope: "people",
     about: "One artifact; its `path` is the file that holds it.",
   },
   "artifacts/read": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       name: v.string(),
       offset: v.optional(natural),
-      length: v.optional(v.pipe(natural, v.maxValue(PIECE_BYTES))),
+      length: v.optional(v.pipe(natural, v.maxValue(MAX_PIECE_BYTES))),
     }),
     result: v.object({ data: v.string(), offset: v.number(), size: v.number(), sha256: v.string() }),
     scope: "people",

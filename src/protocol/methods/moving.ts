@@ -4,9 +4,9 @@ import { task } from "../task-values.ts";
 import { absolute, actor, env, natural, ref } from "../values.ts";
 
 /** The most bytes of a bundle that one piece may have. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const MAX_PIECE_BYTES = 4 * 1024 * 1024;
 
-const by = { actor: v.optional(actor) };
+const actorParam = { actor: v.optional(actor) };
 const bundle = v.string();
 const move = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 const passphrase = v.optional(v.string());
@@ -18,7 +18,7 @@ export const movingMethods = {
       move: v.optional(v.strictObject({ id: move, to: v.string(), goesOn: v.optional(v.boolean()) })),
       withEnv: v.optional(v.boolean()),
       passphrase,
-      ...by,
+      ...actorParam,
     }),
     result: v.object({
       bundle,
@@ -31,7 +31,7 @@ export const movingMethods = {
       "Writes a bundle of a task that is paused at a checkpoint: fields, journal, checkpoint, messages, artifacts, folder, and the variables that were given by name (`withEnv`: all, or none), sealed to the passphrase. With `move` the task counts as moving from now on: it cannot be resumed, canceled or deleted.",
   },
   "bundles/read": {
-    params: v.strictObject({ bundle, offset: natural, length: v.pipe(natural, v.maxValue(PIECE_BYTES)) }),
+    params: v.strictObject({ bundle, offset: natural, length: v.pipe(natural, v.maxValue(MAX_PIECE_BYTES)) }),
     result: v.object({ data: v.string(), next: v.nullable(v.number()) }),
     scope: "people",
     about:
@@ -50,7 +50,7 @@ export const movingMethods = {
       module: v.optional(absolute),
       env: v.optional(env),
       passphrase,
-      ...by,
+      ...actorParam,
     }),
     result: v.object({ task, created: v.boolean() }),
     scope: "people",
@@ -58,7 +58,11 @@ export const movingMethods = {
       "Creates a task from a bundle, suspended as it was; a moved task is held until it arrives. Importing a bundle twice makes one task. A bundle that was cut or changed is refused and leaves nothing.",
   },
   "tasks/moving": {
-    params: v.strictObject({ move, arrive: v.optional(v.strictObject({ goesOn: v.boolean() })), ...by }),
+    params: v.strictObject({
+      move,
+      arrive: v.optional(v.strictObject({ goesOn: v.boolean() })),
+      ...actorParam,
+    }),
     result: v.object({ task: v.nullable(task) }),
     scope: "people",
     about:
@@ -70,7 +74,7 @@ export const movingMethods = {
       move,
       to: v.optional(v.string()),
       as: v.optional(natural),
-      ...by,
+      ...actorParam,
     }),
     result: v.object({ task }),
     scope: "people",

@@ -26,7 +26,7 @@ export const schedule = v.object({
   task: v.record(v.string(), v.unknown()),
 });
 
-const one = v.strictObject({ name: scheduleName });
+const nameParams = v.strictObject({ name: scheduleName });
 const changed = v.object({ schedule, changed: v.boolean() });
 
 export const scheduleMethods = {
@@ -54,25 +54,25 @@ export const scheduleMethods = {
     about: "All schedules, by name.",
   },
   "schedules/get": {
-    params: one,
+    params: nameParams,
     result: v.object({ schedule }),
     scope: "people",
     about: "One schedule; `ScheduleNotFound` if there is none of that name.",
   },
   "schedules/pause": {
-    params: one,
+    params: nameParams,
     result: changed,
     scope: "people",
     about: "The schedule submits no runs until it is resumed. Runs planned in between are skipped.",
   },
   "schedules/resume": {
-    params: one,
+    params: nameParams,
     result: changed,
     scope: "people",
     about: "A paused schedule submits runs again, from now on.",
   },
   "schedules/remove": {
-    params: one,
+    params: nameParams,
     result: v.object({ schedule }),
     scope: "people",
     about: "Removes a schedule; its tasks stay.",

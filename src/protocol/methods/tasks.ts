@@ -20,11 +20,11 @@ import {
   text,
 } from "../values.ts";
 
-const one = { id: ref };
-const by = { actor: v.optional(actor) };
+const idParam = { id: ref };
+const actorParam = { actor: v.optional(actor) };
 const changed = v.object({ task, changed: v.boolean() });
 /** The fields that a pause returns besides the task. */
-const afterPause = {
+const pauseFields = {
   memoryBytes: v.optional(v.number()),
   /** Whether there is something from which `resume` can continue. */
   continues: v.optional(v.boolean()),
@@ -40,11 +40,13 @@ const answer = v.object({
   ),
 });
 /** Tasks that the selector matches but that were left unchanged, with the reason. */
-const left = v.array(v.object({ id: v.number(), state, reason: v.string() }));
+const unchanged = v.array(v.object({ id: v.number(), state, reason: v.string() }));
 
 /** Chooses the schema by the given fields, so that an error names the wrong field and not the choice of schema. */
-const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(one: A, many: B) =>
-  v.lazy((input): A | B => (typeof input === "object" && input !== null && "select" in input ? many : one));
+const oneOrMany = <A extends v.GenericSchema, B extends v.GenericSchema>(single: A, many: B) =>
+  v.lazy((input): A | B =>
+    typeof input === "object" && input !== null && "select" in input ? many : single,
+  );
 
 const pauseOptions = {
   mode: v.optional(pauseMode),
@@ -54,7 +56,7 @@ const pauseOptions = {
   at: v.optional(v.nullable(iso)),
   reason: v.optional(reason),
   wait: v.optional(v.boolean()),
-  ...by,
+  ...actorParam,
 };
 const resumeOptions = {
   from: v.optional(v.pipe(natural, v.minValue(1))),
@@ -69,7 +71,7 @@ const resumeOptions = {
   addTurns: v.optional(natural),
   /** In a cluster: the machines, or labels of machines, on which the task may continue. */
   on: v.optional(v.array(noNul)),
-  ...by,
+  ...actorParam,
 };
 
 export const taskMethods = {
@@ -93,7 +95,7 @@ export const taskMethods = {
       "Submits many tasks in one transaction: all or none. `env`, `cwd` and `inherited` are those of every task; a task's own variables are added, its own `cwd` and `inherited` take precedence. `after` may name an earlier task of the batch.",
   },
   "tasks/get": {
-    params: v.strictObject({ ...one, details: v.optional(v.boolean()) }),
+    params: v.strictObject({ ...idParam, details: v.optional(v.boolean()) }),
     result: v.object({ task: v.intersect([task, v.partial(details)]) }),
     scope: "people",
     about: "One task; with `details` also its attempts, checkpoints, steps, events and present activity.",
@@ -121,12 +123,12 @@ export const taskMethods = {
   },
   "tasks/pause": {
     params: oneOrMany(
-      v.strictObject({ ...one, ...pauseOptions }),
+      v.strictObject({ ...idParam, ...pauseOptions }),
       v.strictObject({ select, ...pauseOptions }),
     ),
     result: v.union([
-      v.object({ ...changed.entries, ...afterPause }),
-      v.object({ results: v.array(v.object({ ...answer.entries, ...afterPause })), left }),
+      v.object({ ...changed.entries, ...pauseFields }),
+      v.object({ results: v.array(v.object({ ...answer.entries, ...pauseFields })), left: unchanged }),
     ]),
     scope: "people",
     about:
@@ -134,12 +136,12 @@ export const taskMethods = {
   },
   "tasks/resume": {
     params: oneOrMany(
-      v.strictObject({ ...one, ...resumeOptions }),
+      v.strictObject({ ...idParam, ...resumeOptions }),
       v.strictObject({ select, ...resumeOptions }),
     ),
     result: v.union([
       v.object({ ...changed.entries, notes: v.array(v.string()) }),
-      v.object({ results: v.array(answer), left }),
+      v.object({ results: v.array(answer), left: unchanged }),
     ]),
     scope: "people",
     about:
@@ -147,36 +149,36 @@ export const taskMethods = {
   },
   "tasks/cancel": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       graceMs: v.optional(durationMs),
       reason: v.optional(reason),
       wait: v.optional(v.boolean()),
-      ...by,
+      ...actorParam,
     }),
     result: changed,
     scope: "people",
     about: "Ends a task: TERM, after the grace time KILL, to its whole tree; returns when the tree is gone.",
   },
   "tasks/hold": {
-    params: v.strictObject({ ...one, ...by }),
+    params: v.strictObject({ ...idParam, ...actorParam }),
     result: changed,
     scope: "people",
     about: "Keeps a task that is not running from being started.",
   },
   "tasks/release": {
-    params: v.strictObject({ ...one, ...by }),
+    params: v.strictObject({ ...idParam, ...actorParam }),
     result: changed,
     scope: "people",
     about: "Lets a held task go.",
   },
   "tasks/rerun": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       from: v.optional(natural),
       continue: v.optional(v.boolean()),
       ...editedFields,
       inherited: newTask.entries.inherited,
-      ...by,
+      ...actorParam,
     }),
     result: v.object({ task }),
     scope: "people",
@@ -184,25 +186,25 @@ export const taskMethods = {
       "Submits a new task from an ended one. `env` is its environment; other fields replace the old ones. `from` starts it at that checkpoint, `continue` at the last one with the results of all steps; both copy the task folder.",
   },
   "tasks/edit": {
-    params: v.strictObject({ ...one, ...editedFields, ...by }),
+    params: v.strictObject({ ...idParam, ...editedFields, ...actorParam }),
     result: changed,
     scope: "people",
     about:
       "Changes what an open task was submitted with: `queue`, `slots` and `on` while it is not working, `after` and `notBefore` while it waits to be started, `cwd`, `env` and `argv` while it was never started. The event `edit` has the old and the new value of each field.",
   },
   "tasks/answer": {
-    params: v.strictObject({ ...one, text, ...by }),
+    params: v.strictObject({ ...idParam, text, ...actorParam }),
     result: changed,
     scope: "people",
     about: "Answers the open question of a task.",
   },
   "tasks/send": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       text: v.optional(text),
       newline: v.optional(v.boolean()),
       eof: v.optional(v.boolean()),
-      ...by,
+      ...actorParam,
     }),
     result: v.object({ message: v.number() }),
     scope: "people",
@@ -210,14 +212,18 @@ export const taskMethods = {
       "Sends a message to an open task: delivered once, in order, also across a pause. A program with a pipe for stdin reads the text and a newline (`newline: false`: the text alone), and `eof` ends its stdin. Any other task asks for messages; a program that has not said hello is refused with `UnsupportedOperation`.",
   },
   "tasks/delete": {
-    params: v.strictObject({ ...one, force: v.optional(v.boolean()), ...by }),
+    params: v.strictObject({ ...idParam, force: v.optional(v.boolean()), ...actorParam }),
     result: v.object({ task }),
     scope: "people",
     about:
       "Deletes an ended task with its logs, checkpoints, artifacts and git worktree; returns the task as it was. Refused without `force` while the worktree has work that exists nowhere else.",
   },
   "tasks/wait": {
-    params: v.strictObject({ ...one, until: v.optional(v.array(state)), timeoutMs: v.optional(durationMs) }),
+    params: v.strictObject({
+      ...idParam,
+      until: v.optional(v.array(state)),
+      timeoutMs: v.optional(durationMs),
+    }),
     result: v.object({ task, timedOut: v.boolean() }),
     scope: "people",
     about: "Returns when the task has ended or is in one of the states of `until`.",

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { task } from "../task-values.ts";
 import { changedWork, plain, ref, state } from "../values.ts";
 
-const one = { id: ref };
+const idParam = { id: ref };
 const worktree = v.object({ path: v.string(), branch: v.string(), base: v.string() });
 const files = v.array(
   v.object({
@@ -35,7 +35,7 @@ export const worktreeMethods = {
   },
   "worktrees/diff": {
     params: v.strictObject({
-      ...one,
+      ...idParam,
       form: v.optional(v.picklist(["patch", "stat", "names"])),
       color: v.optional(v.boolean()),
     }),
@@ -45,14 +45,14 @@ export const worktreeMethods = {
       "The changes in a task's worktree since the commit at which it began: committed, uncommitted and untracked. `diff` is the output of git, at most 4 MiB. If the worktree is gone, its branch is compared.",
   },
   "worktrees/merge": {
-    params: v.strictObject({ ...one, commit: v.optional(plain(1000)) }),
+    params: v.strictObject({ ...idParam, commit: v.optional(plain(1000)) }),
     result: v.object({ task, into: v.string(), commit: v.string(), changed: v.boolean() }),
     scope: "people",
     about:
       "Merges a task's branch into the one from which its worktree was made, in the directory where that is checked out. With `commit`, uncommitted work is first committed with this message. Refused, with nothing changed, on a conflict, if the target has changes, and while the task is running.",
   },
   "worktrees/remove": {
-    params: v.strictObject({ ...one, force: v.optional(v.boolean()) }),
+    params: v.strictObject({ ...idParam, force: v.optional(v.boolean()) }),
     result: v.object({ task, branch: v.picklist(["kept", "deleted"]), tip: v.nullable(v.string()) }),
     scope: "people",
     about:
