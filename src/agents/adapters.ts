@@ -18,6 +18,6 @@ const builtIn: Record<BuiltInAgent, OpenAgent> = {
 /** Returns the adapter for a built-in agent, for a user's own agent with commands, or for one that speaks ACP. */
 export function adapterOf({ name, commands }: AgentFacts): OpenAgent {
   if (commands) return (run) => openOwn(run, commands);
-  const open = Object.entries(builtIn).find(([known]) => known === name)?.[1];
+  const open = Object.entries(builtIn).find(([builtInName]) => builtInName === name)?.[1];
   return open ?? ((run) => openAcp(run));
 }

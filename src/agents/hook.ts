@@ -6,7 +6,7 @@
 import { connect } from "node:net";
 
 /** How often a hook without a host checks whether its agent still runs, in ms. */
-const LOOK_MS = 500;
+const POLL_MS = 500;
 
 const [path = ""] = process.argv.slice(2);
 const agent = process.ppid;
@@ -28,5 +28,5 @@ function holdBack(): void {
   process.stdin.destroy();
   const timer = setInterval(() => {
     if (process.ppid !== agent) clearInterval(timer);
-  }, LOOK_MS);
+  }, POLL_MS);
 }

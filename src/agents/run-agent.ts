@@ -9,7 +9,7 @@ import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { takeUp } from "./host/beginning.ts";
 import { Drive } from "./host/drive.ts";
-import { following, noteWhatRanLast } from "./host/following.ts";
+import { decideNext, noteInterruptedCall } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 
@@ -44,11 +44,11 @@ export async function runAgent(task: Task, options: AgentOptions): Promise<strin
   const spec = specOf(options);
   const facts = factsOf(spec);
   const name = `agent ${spec.agent}`;
-  const begin = () => freshState(spec, process.cwd(), facts.session === "chosen" ? randomUUID() : null);
-  let state = await task.step(`${name}: session`, begin);
+  const createState = () => freshState(spec, process.cwd(), facts.session === "chosen" ? randomUUID() : null);
+  let state = await task.step(`${name}: session`, createState);
   for (;;) {
-    const from = state;
-    const turn: Turn = await task.step(name, (step) => oneProcess(task, step, { spec, facts }, from));
+    const previous = state;
+    const turn: Turn = await task.step(name, (step) => runProcess(task, step, { spec, facts }, previous));
     if (turn.result !== undefined) return turn.result;
     state = turn.state;
     if (!state.asking) continue;
@@ -87,35 +87,35 @@ function factsOf({ agent }: AgentSpec): AgentFacts {
   return facts;
 }
 
-async function oneProcess(
+async function runProcess(
   task: Task,
   step: StepContext,
   { spec, facts }: { spec: AgentSpec; facts: AgentFacts },
-  from: AgentState,
+  previous: AgentState,
 ): Promise<Turn> {
-  const state = structuredClone((step.kept as AgentState | undefined) ?? from);
+  const state = structuredClone((step.kept as AgentState | undefined) ?? previous);
   const dir = join(task.dir, "agent");
-  if (step.kept) noteWhatRanLast(state, dir);
+  if (step.kept) noteInterruptedCall(state, dir);
   takeUp(state, dir, facts, false);
   const programs = {
     node: process.execPath,
     hook: join(dirname(fileURLToPath(import.meta.url)), "agent-hook.cjs"),
   };
-  const inside = insideStep(task, step);
-  const run = { facts, env: inside.env, dir, programs };
-  const means = { task: inside, spec, state, open: adapterOf(facts), run };
-  const then = following(means, await new Drive(means).run());
+  const stepTask = taskInStep(task, step);
+  const run = { facts, env: stepTask.env, dir, programs };
+  const options = { task: stepTask, spec, state, open: adapterOf(facts), run };
+  const next = decideNext(options, await new Drive(options).run());
   await step.keep(state);
-  if ("result" in then) return { state, result: then.result };
+  if ("result" in next) return { state, result: next.result };
   await step.safePoint();
-  if ("error" in then) throw then.error;
-  if ("suspend" in then) await step.suspend(then.suspend);
+  if ("error" in next) throw next.error;
+  if ("suspend" in next) await step.suspend(next.suspend);
   return { state };
 }
 
 /** Returns the task as the driver of an agent needs it, except that the step keeps what the driver saves. */
-function insideStep(task: Task, step: StepContext): AgentTask<AgentState> {
-  const own = {
+function taskInStep(task: Task, step: StepContext): AgentTask<AgentState> {
+  const overrides = {
     env: { ...process.env } as Record<string, string>,
     busy: () => () => {},
     report: async () => {},
@@ -123,5 +123,5 @@ function insideStep(task: Task, step: StepContext): AgentTask<AgentState> {
     messages: async () => [],
     save: (state: AgentState) => step.keep(state),
   };
-  return Object.create(task, Object.getOwnPropertyDescriptors(own)) as AgentTask<AgentState>;
+  return Object.create(task, Object.getOwnPropertyDescriptors(overrides)) as AgentTask<AgentState>;
 }

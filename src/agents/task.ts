@@ -11,26 +11,26 @@ import { defineTask } from "../sdk/define-task.ts";
 import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { forgetCalls, takeUp } from "./host/beginning.ts";
-import { Drive, type Driven, type Means } from "./host/drive.ts";
-import { following, noteWhatRanLast } from "./host/following.ts";
+import { Drive, type DriveOptions, type DriveResult } from "./host/drive.ts";
+import { decideNext, noteInterruptedCall } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 
 // biome-ignore lint/style/noDefaultExport: a task module exports its task so
 export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | null, AgentState>(
-  async (given, { facts, ...spec }) => {
-    const task = given as AgentTask<AgentState>;
+  async (rawTask, { facts, ...spec }) => {
+    const task = rawTask as AgentTask<AgentState>;
     if (!facts) throw new AgentFailed(`there is no agent ${spec.agent}`);
     const open = adapterOf(facts);
     const chosen = facts.session === "chosen" ? randomUUID() : null;
-    const left = task.checkpoint;
+    const checkpoint = task.checkpoint;
     // Only the first attempt continues a given session. A later one that starts over begins a new session.
     const state =
-      left ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
+      checkpoint ?? freshState(task.attempt === 1 ? spec : { ...spec, session: null }, process.cwd(), chosen);
     // Answers since the checkpoint stand after it, so we do not save another checkpoint before we have read them.
     const dir = join(task.dir, "agent");
-    if (left) {
-      noteWhatRanLast(state, dir);
+    if (checkpoint) {
+      noteInterruptedCall(state, dir);
       takeUp(state, dir, facts, true);
       if (state.account !== spec.account)
         Object.assign(state, { account: spec.account, limit: null, limits: 0 });
@@ -42,39 +42,39 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     const programs = { node: process.execPath, hook: join(import.meta.dirname, "agent-hook.cjs") };
     const run = { facts, env: task.env, dir, programs };
     for (;;) {
-      const result = await once({ task, spec, state, open, run });
+      const result = await runOnce({ task, spec, state, open, run });
       if (result !== undefined) return result;
     }
   },
 );
 
 /** Runs one process of the agent, and what comes before and after it. Returns the task's result when it is done. */
-async function once(means: Means): Promise<string | undefined> {
-  const { task, state } = means;
-  await asked(means);
+async function runOnce(options: DriveOptions): Promise<string | undefined> {
+  const { task, state } = options;
+  await askPerson(options);
   state.inbox.push(...(await task.messages()));
   state.begunAt ??= systemClock.now();
   await task.save(state);
-  const leave = task.busy();
-  let driven: Driven;
+  const release = task.busy();
+  let result: DriveResult;
   try {
-    driven = await new Drive(means).run();
+    result = await new Drive(options).run();
   } catch (error) {
-    leave();
+    release();
     throw error;
   }
-  const then = following(means, driven);
-  if ("result" in then) {
-    leave();
-    return then.result;
+  const next = decideNext(options, result);
+  if ("result" in next) {
+    release();
+    return next.result;
   }
   // The save starts before a pause may leave the task, so that this state is the one that is kept.
   const saved = task.save(state);
   await claim(task, state);
-  leave();
+  release();
   await saved;
-  if ("error" in then) throw then.error;
-  if ("suspend" in then) await task.suspend(then.suspend);
+  if ("error" in next) throw next.error;
+  if ("suspend" in next) await task.suspend(next.suspend);
   return undefined;
 }
 
@@ -84,7 +84,7 @@ async function claim(task: AgentTask<AgentState>, state: AgentState): Promise<vo
 }
 
 /** Asks a person the open question, if there is one, and applies the answer. */
-async function asked({ task, state }: Means): Promise<void> {
+async function askPerson({ task, state }: DriveOptions): Promise<void> {
   if (!state.asking) return;
   const { prompt, choices } = state.asking;
   await task.report(reportOf(state));

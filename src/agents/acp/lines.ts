@@ -33,25 +33,25 @@ export function updateFacts(line: Json, memory: AcpMemory): Fact[] {
 }
 
 function textFacts(text: string, memory: AcpMemory): Fact[] {
-  const begun: Fact[] = memory.isAnswering ? [] : [{ is: "turn" }];
+  const turnFacts: Fact[] = memory.isAnswering ? [] : [{ is: "turn" }];
   if (!memory.isAnswering) memory.text = "";
   memory.isAnswering = true;
   memory.text += text;
-  return text === "" ? begun : [...begun, { is: "text", text, piece: true }];
+  return text === "" ? turnFacts : [...turnFacts, { is: "text", text, piece: true }];
 }
 
 /** Returns the call with everything that is known of it so far: agents send its input bit by bit. */
-export function callOf(told: Json, memory: AcpMemory): ToolCall {
-  const id = textOf(told.toolCallId) ?? "";
-  const known = memory.calls.get(id);
+export function callOf(update: Json, memory: AcpMemory): ToolCall {
+  const id = textOf(update.toolCallId) ?? "";
+  const previous = memory.calls.get(id);
   const name =
-    textOf(member(member(told, "_meta"), "claudeCode").toolName) ??
-    textOf(told.kind) ??
-    known?.name ??
+    textOf(member(member(update, "_meta"), "claudeCode").toolName) ??
+    textOf(update.kind) ??
+    previous?.name ??
     "tool";
-  const input = hasInput(told) ? told.rawInput : (known?.input ?? null);
+  const input = hasInput(update) ? update.rawInput : (previous?.input ?? null);
   const command = textOf(asObject(input)?.command);
-  const title = command ?? textOf(told.title) ?? known?.title ?? name;
+  const title = command ?? textOf(update.title) ?? previous?.title ?? name;
   const call = { id, name, input: input ?? { title }, title };
   memory.calls.set(id, call);
   return call;
@@ -62,7 +62,7 @@ function hasInput({ rawInput }: Json): boolean {
 }
 
 /** Reports the start of a call, but only once. Callers call it as soon as they know what the call does. */
-export function began(call: ToolCall, memory: AcpMemory): Fact[] {
+export function startFacts(call: ToolCall, memory: AcpMemory): Fact[] {
   if (memory.begun.has(call.id)) return [];
   memory.begun.add(call.id);
   memory.isAnswering = false;
@@ -72,12 +72,12 @@ export function began(call: ToolCall, memory: AcpMemory): Fact[] {
 function toolFacts(update: Json, memory: AcpMemory): Fact[] {
   const call = callOf(update, memory);
   const { status } = update;
-  const isOver = status === "completed" || status === "failed";
-  const isKnown = hasInput(update) || status === "in_progress" || isOver;
-  const facts = isKnown ? began(call, memory) : [];
-  if (!isOver) return facts;
-  const shown = listOf(update.content).map((each) => outputOf(member(each, "content").text));
-  const output = outputOf(update.rawOutput) ?? shown.find((text) => text !== undefined);
+  const hasEnded = status === "completed" || status === "failed";
+  const isKnown = hasInput(update) || status === "in_progress" || hasEnded;
+  const facts = isKnown ? startFacts(call, memory) : [];
+  if (!hasEnded) return facts;
+  const outputs = listOf(update.content).map((each) => outputOf(member(each, "content").text));
+  const output = outputOf(update.rawOutput) ?? outputs.find((text) => text !== undefined);
   return [
     ...facts,
     { is: "tool-end", id: call.id, ok: status === "completed", ...(output !== undefined && { output }) },
@@ -89,13 +89,13 @@ export function answerFacts(result: Json, memory: AcpMemory): Fact[] {
   const { stopReason } = result;
   const count = member(member(member(result, "_meta"), "quota"), "token_count");
   const [inputTokens, outputTokens] = [numberOf(count.input_tokens), numberOf(count.output_tokens)];
-  const used: Fact[] =
+  const usageFacts: Fact[] =
     inputTokens === undefined || outputTokens === undefined
       ? []
       : [{ is: "usage", used: { of: "process", inputTokens, outputTokens, cachedTokens: 0 } }];
-  if (stopReason === "end_turn") return [...used, { is: "end", how: "done", text: memory.text }];
-  if (stopReason === "cancelled") return [...used, { is: "end", how: "stopped" }];
-  return [...used, { is: "end", how: "failed", message: `the agent stopped: ${String(stopReason)}` }];
+  if (stopReason === "end_turn") return [...usageFacts, { is: "end", how: "done", text: memory.text }];
+  if (stopReason === "cancelled") return [...usageFacts, { is: "end", how: "stopped" }];
+  return [...usageFacts, { is: "end", how: "failed", message: `the agent stopped: ${String(stopReason)}` }];
 }
 
 /** Reads the error response to a prompt into facts. A limit never comes with the time at which it ends. */

@@ -1,8 +1,8 @@
-import { Child, notBegun } from "../adapter/child.ts";
+import { Child, startError } from "../adapter/child.ts";
 import { listOf, member, objectOf, textOf } from "../adapter/json.ts";
 import { AgentRefused, Rpc } from "../adapter/rpc.ts";
 import type { AgentRun, Conversation, Exit, Json, Verdict } from "../adapter/types.ts";
-import { acpMemory, answerFacts, began, callOf, refusalFacts, updateFacts } from "./lines.ts";
+import { acpMemory, answerFacts, callOf, refusalFacts, startFacts, updateFacts } from "./lines.ts";
 
 const CLOSE_MS = 5000;
 
@@ -22,7 +22,7 @@ export async function openAcp(
     await acp.open();
     return acp;
   } catch (error) {
-    throw notBegun(error, await acp.close());
+    throw startError(error, await acp.close());
   }
 }
 
@@ -59,12 +59,12 @@ class Acp implements Conversation {
     });
     const { session, isNew, cwd } = this.#run;
     const version = textOf(member({ agentInfo }, "agentInfo").version);
-    const place = { cwd, mcpServers: [] };
+    const sessionParams = { cwd, mcpServers: [] };
     if (session === null || isNew) {
-      const { sessionId } = await this.#rpc.call("session/new", place);
+      const { sessionId } = await this.#rpc.call("session/new", sessionParams);
       this.#session = textOf(sessionId) ?? "";
     } else {
-      await this.#continue(session, place, member({ agentCapabilities }, "agentCapabilities"));
+      await this.#resumeSession(session, sessionParams, member({ agentCapabilities }, "agentCapabilities"));
       this.#session = session;
     }
     this.#isOpen = true;
@@ -90,7 +90,7 @@ class Acp implements Conversation {
   }
 
   async interrupt(): Promise<void> {
-    this.#rpc.tell("session/cancel", { sessionId: this.#session });
+    this.#rpc.notify("session/cancel", { sessionId: this.#session });
   }
 
   async close(): Promise<Exit> {
@@ -98,10 +98,10 @@ class Acp implements Conversation {
     return await this.#child.close(CLOSE_MS);
   }
 
-  async #continue(sessionId: string, place: Json, capabilities: Json): Promise<void> {
+  async #resumeSession(sessionId: string, sessionParams: Json, capabilities: Json): Promise<void> {
     const canResume = member(capabilities, "sessionCapabilities").resume !== undefined;
     try {
-      await this.#rpc.call(canResume ? "session/resume" : "session/load", { sessionId, ...place });
+      await this.#rpc.call(canResume ? "session/resume" : "session/load", { sessionId, ...sessionParams });
     } catch (error) {
       if (!(error instanceof AgentRefused)) throw error;
       this.#run.fact({ is: "end", how: "gone", message: error.message });
@@ -112,26 +112,27 @@ class Acp implements Conversation {
   #line(text: string): void {
     this.#run.line(text);
     const json = objectOf(text);
-    if (!json || this.#rpc.take(json)) return;
+    if (!json || this.#rpc.handleResponse(json)) return;
     if (json.method === "session/update" && this.#isOpen)
       for (const fact of updateFacts(json, this.#memory)) this.#run.fact(fact);
-    if (json.method === "session/request_permission") this.#asked(json);
+    if (json.method === "session/request_permission") this.#answerPermission(json);
     else if (json.id !== undefined && typeof json.method === "string")
       this.#rpc.refuse(json.id, `agentctl does not answer ${json.method}`);
   }
 
-  #asked({ id, params }: Json): void {
+  #answerPermission({ id, params }: Json): void {
     const { toolCall, options } = {
       toolCall: member(params, "toolCall"),
       options: listOf(member({ params }, "params").options),
     };
     const call = callOf(toolCall, this.#memory);
-    for (const fact of began(call, this.#memory)) this.#run.fact(fact);
+    for (const fact of startFacts(call, this.#memory)) this.#run.fact(fact);
     this.#run.boundary(true);
     const mayRun = this.#run.mayRun(call);
-    const verdict: Verdict = mayRun === "run" ? (this.#run.decided(call) ?? this.#run.permit(call)) : mayRun;
+    const verdict: Verdict =
+      mayRun === "run" ? (this.#run.decisionOf(call) ?? this.#run.permit(call)) : mayRun;
     const option = options.find(({ kind }) => kind === (verdict === "run" ? "allow_once" : "reject_once"));
-    if (verdict === "stop") this.#rpc.tell("session/cancel", { sessionId: this.#session });
+    if (verdict === "stop") this.#rpc.notify("session/cancel", { sessionId: this.#session });
     const outcome =
       verdict === "stop" || !option
         ? { outcome: "cancelled" }

@@ -6,11 +6,11 @@ import { AgentFailed } from "./failed.ts";
 import type { Exit } from "./types.ts";
 
 /** How many characters of the end of stderr are kept for the message of a failure. */
-const STDERR_CHARS = 2000;
+const MAX_STDERR_CHARS = 2000;
 /** How long to read the pipes of an ended process, in ms: a tool that outlives the process may hold them open. */
 const DRAIN_MS = 500;
 
-interface Start {
+interface ChildOptions {
   argv: readonly string[];
   cwd: string;
   env: Record<string, string>;
@@ -24,9 +24,9 @@ export class Child {
   readonly exited: Promise<Exit>;
   readonly #process: ChildProcess;
   #stderr = "";
-  #lineAt = performance.now();
+  #lastLineAt = performance.now();
 
-  constructor({ argv, cwd, env, dir, line }: Start) {
+  constructor({ argv, cwd, env, dir, line }: ChildOptions) {
     const [program = "", ...args] = argv;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const child = spawn(program, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
@@ -34,22 +34,22 @@ export class Child {
     child.stdin.on("error", () => {});
     const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
     lines.on("line", (text) => {
-      this.#lineAt = performance.now();
+      this.#lastLineAt = performance.now();
       if (text !== "") line(text);
     });
     child.stderr.on("data", (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk).slice(-STDERR_CHARS);
+      this.#stderr = (this.#stderr + chunk).slice(-MAX_STDERR_CHARS);
       appendFileSync(join(dir, "stderr.log"), chunk, { mode: 0o600 });
     });
     this.exited = new Promise((resolve) => {
-      const ended = (code: number | null, signal: string | null) =>
+      const finish = (code: number | null, signal: string | null) =>
         resolve({ code, signal, stderr: this.#stderr.trim() });
       child.once("error", (error) => {
         this.#stderr = error.message;
-        ended(127, null);
+        finish(127, null);
       });
-      child.once("close", ended);
-      child.once("exit", (code, signal) => setTimeout(() => ended(code, signal), DRAIN_MS));
+      child.once("close", finish);
+      child.once("exit", (code, signal) => setTimeout(() => finish(code, signal), DRAIN_MS));
     });
   }
 
@@ -76,13 +76,13 @@ export class Child {
   async close(quietMs: number): Promise<Exit> {
     this.end();
     for (;;) {
-      const left = this.#lineAt + quietMs - performance.now();
-      const exit = await within(this.exited, Math.max(left, 0));
+      const remainingMs = this.#lastLineAt + quietMs - performance.now();
+      const exit = await withTimeout(this.exited, Math.max(remainingMs, 0));
       if (exit) return exit;
-      if (performance.now() - this.#lineAt >= quietMs) break;
+      if (performance.now() - this.#lastLineAt >= quietMs) break;
     }
     this.kill("SIGTERM");
-    const exit = await within(this.exited, 2000);
+    const exit = await withTimeout(this.exited, 2000);
     if (exit) return exit;
     this.kill("SIGKILL");
     return await this.exited;
@@ -90,7 +90,7 @@ export class Child {
 
   /** Restarts the quiet time of `close`. */
   touch(): void {
-    this.#lineAt = performance.now();
+    this.#lastLineAt = performance.now();
   }
 }
 
@@ -101,20 +101,20 @@ export function complaintOf(stderr: string): string {
 }
 
 /** Returns the error of an agent that did not start, with the complaint in its stderr. */
-export function notBegun(error: unknown, { stderr }: Exit): Error {
+export function startError(error: unknown, { stderr }: Exit): Error {
   const complaint = complaintOf(stderr);
   const message = error instanceof Error ? error.message : String(error);
   return new AgentFailed(complaint === "" ? message : `${message}: ${complaint}`);
 }
 
 /** Resolves with the value of `promise`, or with undefined after `ms`. */
-export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
+  const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -6,7 +6,7 @@ import { objectOf } from "./json.ts";
 import type { Json } from "./types.ts";
 
 /** The longest path of a socket on macOS, in bytes without its final zero; Linux allows a few more. */
-const PATH_BYTES = 103;
+const MAX_PATH_BYTES = 103;
 
 /** The socket to which an agent's hook connects. The hook sends a line of JSON and prints the line of the answer. */
 export interface Gate {
@@ -17,8 +17,8 @@ export interface Gate {
 /** Opens a socket in `dir`, or in its own private temporary folder if that path is too long. */
 export async function openGate(dir: string, answer: (question: Json) => Promise<string>): Promise<Gate> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const near = join(dir, "hook.sock");
-  const isLong = Buffer.byteLength(near) > PATH_BYTES;
+  const preferred = join(dir, "hook.sock");
+  const isLong = Buffer.byteLength(preferred) > MAX_PATH_BYTES;
   const folder = isLong ? mkdtempSync(join(tmpdir(), "agentctl-hook-")) : dir;
   const path = join(folder, "hook.sock");
   rmSync(path, { force: true });
@@ -38,13 +38,13 @@ export async function openGate(dir: string, answer: (question: Json) => Promise<
 
 function serve(answer: (question: Json) => Promise<string>): Server {
   return createServer({ allowHalfOpen: true }, (socket) => {
-    let asked = "";
+    let request = "";
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
-      asked += chunk;
+      request += chunk;
     });
     socket.on("end", () => {
-      answer(objectOf(asked) ?? {}).then(
+      answer(objectOf(request) ?? {}).then(
         (text) => socket.end(`${text}\n`),
         () => socket.end("\n"),
       );

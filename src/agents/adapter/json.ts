@@ -42,16 +42,16 @@ export function outputOf(value: unknown): string | undefined {
 
 /** Returns the title of a tool call that people read: its command, path, URL or pattern, or else the tool's name. */
 export function titleOf(name: string, input: unknown): string {
-  const given = asObject(input) ?? {};
-  const first = [
-    given.command,
-    given.cmd,
-    given.file_path,
-    given.filePath,
-    given.path,
-    given.url,
-    given.pattern,
+  const fields = asObject(input) ?? {};
+  const candidates = [
+    fields.command,
+    fields.cmd,
+    fields.file_path,
+    fields.filePath,
+    fields.path,
+    fields.url,
+    fields.pattern,
   ];
-  const shown = first.find((each) => typeof each === "string");
-  return typeof shown === "string" ? shown : name;
+  const title = candidates.find((each) => typeof each === "string");
+  return typeof title === "string" ? title : name;
 }

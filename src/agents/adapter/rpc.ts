@@ -14,22 +14,22 @@ export class AgentRefused extends Error {
 
 /** Returns the message of an error with its details: many messages are only "Internal error". */
 export function saidOf({ message, data }: Json): string | undefined {
-  const told = asObject(data);
-  const details = textOf(told?.details) ?? textOf(told?.message) ?? textOf(data);
-  const said = textOf(message);
-  if (details === undefined || said === undefined || said.includes(details)) return said ?? details;
-  return details.includes(said) ? details : `${said}: ${details}`;
+  const object = asObject(data);
+  const details = textOf(object?.details) ?? textOf(object?.message) ?? textOf(data);
+  const text = textOf(message);
+  if (details === undefined || text === undefined || text.includes(details)) return text ?? details;
+  return details.includes(text) ? details : `${text}: ${details}`;
 }
 
 /** Sends requests and responses to an agent over its pipes, as lines of JSON-RPC. */
 export class Rpc {
   readonly #send: (text: string) => void;
-  readonly #waiting = new Map<
+  readonly #pending = new Map<
     number,
     { method: string; resolve: (result: Json) => void; reject: (error: Error) => void }
   >();
   readonly #frame: Json;
-  #last = 0;
+  #lastId = 0;
 
   /** `frame` holds members that are added to every line. */
   constructor(send: (text: string) => void, frame: Json = {}) {
@@ -39,14 +39,14 @@ export class Rpc {
 
   /** Sends a request. Rejects with {@link AgentRefused}, or when the agent is gone. */
   call(method: string, params: Json): Promise<Json> {
-    const id = ++this.#last;
+    const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { method, resolve, reject });
+      this.#pending.set(id, { method, resolve, reject });
       this.#line({ id, method, params });
     });
   }
 
-  tell(method: string, params: Json): void {
+  notify(method: string, params: Json): void {
     this.#line({ method, params });
   }
 
@@ -59,21 +59,21 @@ export class Rpc {
   }
 
   /** Handles a response; returns false if the line is not a response. */
-  take(line: Json): boolean {
+  handleResponse(line: Json): boolean {
     if (typeof line.id !== "number" || line.method !== undefined) return false;
-    const waiting = this.#waiting.get(line.id);
-    this.#waiting.delete(line.id);
+    const pending = this.#pending.get(line.id);
+    this.#pending.delete(line.id);
     const error = asObject(line.error);
-    if (error) waiting?.reject(new AgentRefused(waiting.method, error));
-    else waiting?.resolve(member(line, "result"));
+    if (error) pending?.reject(new AgentRefused(pending.method, error));
+    else pending?.resolve(member(line, "result"));
     return true;
   }
 
   /** Rejects all pending requests, because the agent is gone. */
   close(): void {
-    for (const { reject, method } of this.#waiting.values())
+    for (const { reject, method } of this.#pending.values())
       reject(new Error(`the agent ended before it answered ${method}`));
-    this.#waiting.clear();
+    this.#pending.clear();
   }
 
   #line(line: Json): void {

@@ -71,7 +71,7 @@ export interface AgentRun {
   /** Decides on a call for which the agent's own rules would ask a person. */
   permit(call: ToolCall): Verdict;
   /** Returns what a person has decided for exactly this call; undefined if nobody was asked. */
-  decided(call: ToolCall): "run" | { deny: string } | undefined;
+  decisionOf(call: ToolCall): "run" | { deny: string } | undefined;
   /** Reports whether this process can be stopped between two calls. */
   boundary(has: boolean): void;
 }

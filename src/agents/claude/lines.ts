@@ -96,7 +96,7 @@ function assistantFacts(line: Json, memory: ClaudeMemory): Fact[] {
   const id = textOf(message.id) ?? "";
   if (message.model !== "<synthetic>" && !counted.has(id)) {
     counted.add(id);
-    facts.push({ is: "turn" }, ...usedBy(message, memory));
+    facts.push({ is: "turn" }, ...usageFacts(message, memory));
   }
   for (const block of listOf(message.content)) {
     if (block.type === "text" && !agent)
@@ -107,7 +107,7 @@ function assistantFacts(line: Json, memory: ClaudeMemory): Fact[] {
 }
 
 /** Counts the usage of a whole message. If the agent streams messages, their parts report it more exactly. */
-function usedBy(message: Json, memory: ClaudeMemory): Fact[] {
+function usageFacts(message: Json, memory: ClaudeMemory): Fact[] {
   const usage = member(message, "usage");
   if (memory.message !== undefined || usage.input_tokens === undefined) return [];
   memory.input += numberOf(usage.input_tokens) ?? 0;
@@ -149,7 +149,7 @@ function resultFacts(line: Json, memory: ClaudeMemory): Fact[] {
   if (usd !== undefined) facts.push({ is: "cost", of: costOf(memory.version), usd });
   if (line.api_error_status === 429 && !memory.isLimited)
     facts.push({ is: "limit", kind: "rate_limit", resetsAt: null });
-  facts.push(endOf(line));
+  facts.push(endFact(line));
   return facts;
 }
 
@@ -160,19 +160,19 @@ function costOf(version = "0"): "process" | "session" {
 
 const WHOLE_SESSION = "2.1.332";
 
-/** Whether `version` is `least` or newer. */
-export function isAtLeast(version: string, least: string): boolean {
-  const [have, want] = [version, least].map((text) =>
+/** Whether `version` is `minVersion` or newer. */
+export function isAtLeast(version: string, minVersion: string): boolean {
+  const [parts, minParts] = [version, minVersion].map((text) =>
     text.split(".").map((part) => Number.parseInt(part, 10) || 0),
   );
-  for (const [at, wanted] of (want ?? []).entries()) {
-    const part = have?.[at] ?? 0;
-    if (part !== wanted) return part > wanted;
+  for (const [index, minPart] of (minParts ?? []).entries()) {
+    const part = parts?.[index] ?? 0;
+    if (part !== minPart) return part > minPart;
   }
   return true;
 }
 
-function endOf(line: Json): Fact {
+function endFact(line: Json): Fact {
   const deferred = member(line, "deferred_tool_use");
   const text = textOf(line.result);
   const errors = Array.isArray(line.errors) ? line.errors.filter((each) => typeof each === "string") : [];
@@ -182,9 +182,9 @@ function endOf(line: Json): Fact {
   if (reason?.startsWith("aborted")) return { is: "end", how: "stopped" };
   if (errors.some((each) => /^No conversation found/.test(each)))
     return { is: "end", how: "gone", message: String(errors[0]) };
-  const isGood =
+  const isSuccess =
     line.subtype === "success" && line.is_error === false && (reason ?? "completed") === "completed";
-  if (isGood) return { is: "end", how: "done", text: text ?? "" };
+  if (isSuccess) return { is: "end", how: "done", text: text ?? "" };
   const message = text || errors.join("; ") || textOf(line.subtype) || "the agent ended with an error";
   return { is: "end", how: "failed", message };
 }

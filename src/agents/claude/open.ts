@@ -1,17 +1,17 @@
-import { Child, within } from "../adapter/child.ts";
+import { Child, withTimeout } from "../adapter/child.ts";
 import { type Gate, openGate } from "../adapter/gate.ts";
 import { asObject, objectOf, textOf, titleOf } from "../adapter/json.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall } from "../adapter/types.ts";
 import { type ClaudeMemory, claudeFacts, claudeMemory, isAtLeast } from "./lines.ts";
 
 /** From this version on, a message sent during a turn reaches the model with its next request. */
-const STEERS = "2.1.332";
+const MIN_STEER_VERSION = "2.1.332";
 /** How long to wait for a whole message if the agent does not stream its parts, in ms. */
-const WHOLE_MS = 2000;
+const WHOLE_MESSAGE_MS = 2000;
 /** How long an agent may be silent after its turn before we end it, in ms: sub-agents may work in the background. */
 const BACKGROUND_MS = 60_000;
 const CLOSE_MS = 5000;
-const HOOK_SECONDS = 86_400;
+const HOOK_TIMEOUT_S = 86_400;
 
 const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" };
 
@@ -25,12 +25,12 @@ export async function openClaude(run: AgentRun): Promise<Conversation> {
 class Claude implements Conversation {
   readonly #run: AgentRun;
   readonly #memory: ClaudeMemory;
-  readonly #asked = new Set<string>();
+  readonly #askedCalls = new Set<string>();
   #child!: Child;
   #gate!: Gate;
   #requests = 0;
   #isDone = false;
-  #onWhole: (() => void)[] = [];
+  #wholeListeners: (() => void)[] = [];
   exited!: Promise<Exit>;
 
   constructor(run: AgentRun) {
@@ -52,7 +52,7 @@ class Claude implements Conversation {
   }
 
   async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
-    if (how === "steer" && !isAtLeast(this.#memory.version ?? "0", STEERS)) return "later";
+    if (how === "steer" && !isAtLeast(this.#memory.version ?? "0", MIN_STEER_VERSION)) return "later";
     this.#isDone = false;
     this.#send({ type: "user", message: { role: "user", content: text } });
     return "taken";
@@ -70,8 +70,8 @@ class Claude implements Conversation {
 
   #args(): string[] {
     const { session, isNew, model, permissions, args, programs } = this.#run;
-    const command = [programs.node, programs.hook, this.#gate.path].map(quoted).join(" ");
-    const hook = { type: "command", command, timeout: HOOK_SECONDS };
+    const command = [programs.node, programs.hook, this.#gate.path].map(quote).join(" ");
+    const hook = { type: "command", command, timeout: HOOK_TIMEOUT_S };
     const settings = { hooks: { PreToolUse: [{ matcher: "*", hooks: [hook] }] } };
     const mode = { own: undefined, all: undefined, edits: "acceptEdits", plan: "plan" }[permissions];
     return [
@@ -94,18 +94,18 @@ class Claude implements Conversation {
     line(text);
     const json = objectOf(text);
     if (!json) return;
-    if (json.type === "control_request") this.#controlled(json);
+    if (json.type === "control_request") this.#answerPermission(json);
     for (const each of claudeFacts(json, this.#memory)) {
       if (each.is === "end") this.#isDone = each.how === "done";
       // A call that ran without asking the hook could not have been stopped.
-      if (each.is === "tool-end" && !this.#asked.has(each.id)) this.#run.boundary(false);
+      if (each.is === "tool-end" && !this.#askedCalls.has(each.id)) this.#run.boundary(false);
       fact(each);
     }
-    if (this.#memory.message?.isWhole) for (const go of this.#onWhole.splice(0)) go();
+    if (this.#memory.message?.isWhole) for (const callback of this.#wholeListeners.splice(0)) callback();
   }
 
   /** Answers a permission request that the agent's own rules would put to a person. */
-  #controlled({ request_id, request }: Json): void {
+  #answerPermission({ request_id, request }: Json): void {
     const { tool_name, tool_use_id, input, subtype } = asObject(request) ?? {};
     if (subtype !== "can_use_tool") return;
     const name = textOf(tool_name) ?? "tool";
@@ -125,30 +125,30 @@ class Claude implements Conversation {
     const name = textOf(question.tool_name) ?? "tool";
     const input = question.tool_input;
     const call = { id: textOf(question.tool_use_id) ?? "", name, input, title: titleOf(name, input) };
-    this.#asked.add(call.id);
+    this.#askedCalls.add(call.id);
     // Deferring a sub-agent's call would end the sub-agent, and the main agent would go on without its work.
     if (textOf(question.agent_id)) return "";
     this.#run.boundary(true);
     const verdict = this.#run.mayRun(call);
-    if (verdict === "stop" && (await this.#isAlone(call))) return decision("defer");
-    if (typeof verdict === "object") return decision("deny", verdict.deny);
-    const decided = this.#run.decided(call);
-    if (decided === "run") return decision("allow");
-    return decided ? decision("deny", decided.deny) : "";
+    if (verdict === "stop" && (await this.#isAlone(call))) return hookOutput("defer");
+    if (typeof verdict === "object") return hookOutput("deny", verdict.deny);
+    const decision = this.#run.decisionOf(call);
+    if (decision === "run") return hookOutput("allow");
+    return decision ? hookOutput("deny", decision.deny) : "";
   }
 
   /** Whether its message has no other call. Else all run and the next message stops: only the last deferral is kept. */
   async #isAlone({ id }: ToolCall): Promise<boolean> {
     if (id === this.#run.deferred?.id && !this.#memory.message) return true;
     if (!this.#memory.message?.isWhole) {
-      const whole = new Promise<void>((resolve) => this.#onWhole.push(resolve));
-      await (this.#memory.message ? whole : within(whole, WHOLE_MS));
+      const whole = new Promise<void>((resolve) => this.#wholeListeners.push(resolve));
+      await (this.#memory.message ? whole : withTimeout(whole, WHOLE_MESSAGE_MS));
     }
     return (this.#memory.message?.tools ?? 1) <= 1;
   }
 }
 
-function decision(permissionDecision: string, reason?: string): string {
+function hookOutput(permissionDecision: string, reason?: string): string {
   const hookSpecificOutput = {
     hookEventName: "PreToolUse",
     permissionDecision,
@@ -158,6 +158,6 @@ function decision(permissionDecision: string, reason?: string): string {
 }
 
 /** Quotes a word for a shell. */
-function quoted(word: string): string {
+function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -18,9 +18,9 @@ export function codexFacts(line: Json, memory: CodexMemory): Fact[] {
   const params = member(line, "params");
   switch (line.method) {
     case "item/started":
-      return started(member(params, "item"));
+      return startFacts(member(params, "item"));
     case "item/completed":
-      return completed(member(params, "item"), memory);
+      return completionFacts(member(params, "item"), memory);
     case "thread/tokenUsage/updated":
       return usageFacts(member(member(params, "tokenUsage"), "total"), memory);
     case "account/rateLimits/updated":
@@ -28,7 +28,7 @@ export function codexFacts(line: Json, memory: CodexMemory): Fact[] {
     case "error":
       return errorFacts(params);
     case "turn/completed":
-      return [endOf(member(params, "turn"), memory)];
+      return [endFact(member(params, "turn"), memory)];
     case undefined:
       return answerFacts(member(line, "result"));
     default:
@@ -53,12 +53,12 @@ export function callOf(item: Json): ToolCall | undefined {
   return { id, name, input: item.arguments ?? null, title };
 }
 
-function started(item: Json): Fact[] {
+function startFacts(item: Json): Fact[] {
   const call = callOf(item);
   return call ? [{ is: "tool", call }] : [];
 }
 
-function completed(item: Json, memory: CodexMemory): Fact[] {
+function completionFacts(item: Json, memory: CodexMemory): Fact[] {
   if (item.type === "agentMessage") {
     memory.text = textOf(item.text) ?? "";
     return memory.text === "" ? [] : [{ is: "text", text: memory.text, piece: false }];
@@ -67,12 +67,12 @@ function completed(item: Json, memory: CodexMemory): Fact[] {
   if (!call) return [];
   const exit = numberOf(item.exitCode);
   const output = textOf(item.aggregatedOutput);
-  const isGood = item.status === "completed" && (exit ?? 0) === 0;
+  const isSuccess = item.status === "completed" && (exit ?? 0) === 0;
   return [
     {
       is: "tool-end",
       id: call.id,
-      ok: isGood,
+      ok: isSuccess,
       ...(exit !== undefined && { exit }),
       ...(output !== undefined && { output }),
     },
@@ -85,10 +85,10 @@ function usageFacts(total: Json, memory: CodexMemory): Fact[] {
   const outputTokens = numberOf(total.outputTokens) ?? 0;
   const cachedTokens = numberOf(total.cachedInputTokens) ?? 0;
   const used = inputTokens + outputTokens;
-  const isAnother = used > memory.usedTokens;
+  const hasGrown = used > memory.usedTokens;
   memory.usedTokens = used;
   const fact: Fact = { is: "usage", used: { of: "session", inputTokens, outputTokens, cachedTokens } };
-  return isAnother ? [{ is: "turn" }, fact] : [fact];
+  return hasGrown ? [{ is: "turn" }, fact] : [fact];
 }
 
 function limitFacts({ primary, secondary }: Json): Fact[] {
@@ -108,7 +108,7 @@ function errorFacts(params: Json): Fact[] {
   return [{ is: "limit", kind: "usageLimitExceeded", resetsAt: null }];
 }
 
-function endOf({ status, error }: Json, memory: CodexMemory): Fact {
+function endFact({ status, error }: Json, memory: CodexMemory): Fact {
   if (status === "completed") return { is: "end", how: "done", text: memory.text };
   if (status === "interrupted") return { is: "end", how: "stopped" };
   const message = textOf(member({ error }, "error").message) ?? `the turn ended as ${String(status)}`;

@@ -1,4 +1,4 @@
-import { Child, notBegun } from "../adapter/child.ts";
+import { Child, startError } from "../adapter/child.ts";
 import { member, objectOf, textOf } from "../adapter/json.ts";
 import { AgentRefused, Rpc } from "../adapter/rpc.ts";
 import type { AgentRun, Conversation, Exit, Json, ToolCall, Verdict } from "../adapter/types.ts";
@@ -25,7 +25,7 @@ export async function openCodex(run: AgentRun): Promise<Conversation> {
     await codex.open();
     return codex;
   } catch (error) {
-    throw notBegun(error, await codex.close());
+    throw startError(error, await codex.close());
   }
 }
 
@@ -61,10 +61,10 @@ class Codex implements Conversation {
   async open(): Promise<void> {
     const { session, cwd, model, permissions } = this.#run;
     await this.#rpc.call("initialize", { clientInfo: { name: "agentctl", version: __VERSION__ } });
-    this.#rpc.tell("initialized", {});
+    this.#rpc.notify("initialized", {});
     if (permissions === "own") this.#policy = await this.#ownPolicy();
     const sandbox = sandboxes[permissions];
-    const given = {
+    const params = {
       cwd,
       approvalPolicy: ASK_ALL,
       ...(sandbox && { sandbox }),
@@ -72,8 +72,8 @@ class Codex implements Conversation {
     };
     const { thread } =
       session === null
-        ? await this.#rpc.call("thread/start", given)
-        : await this.#resume(session, { threadId: session, excludeTurns: true, ...given });
+        ? await this.#rpc.call("thread/start", params)
+        : await this.#resume(session, { threadId: session, excludeTurns: true, ...params });
     this.#thread = textOf(member({ thread }, "thread").id) ?? session ?? "";
   }
 
@@ -135,11 +135,11 @@ class Codex implements Conversation {
       if (fact.is === "end") this.#turn = undefined;
       this.#run.fact(fact);
     }
-    if (this.#rpc.take(json)) return;
-    if (json.id !== undefined && typeof json.method === "string") this.#asks(json.method, json);
+    if (this.#rpc.handleResponse(json)) return;
+    if (json.id !== undefined && typeof json.method === "string") this.#answerRequest(json.method, json);
   }
 
-  #asks(method: string, { id, params }: Json): void {
+  #answerRequest(method: string, { id, params }: Json): void {
     if (!APPROVALS.includes(method)) {
       this.#rpc.refuse(id, `agentctl does not answer ${method}`);
       return;
@@ -147,24 +147,24 @@ class Codex implements Conversation {
     const call = this.#callOf(method, member({ params }, "params"));
     this.#run.boundary(true);
     const verdict = this.#verdict(call, member({ params }, "params"));
-    const refused = verdict === "stop" ? "cancel" : "decline";
-    this.#rpc.answer(id, { decision: verdict === "run" ? "accept" : refused });
+    const refusal = verdict === "stop" ? "cancel" : "decline";
+    this.#rpc.answer(id, { decision: verdict === "run" ? "accept" : refusal });
   }
 
   #callOf(method: string, params: Json): ToolCall {
     const id = textOf(params.itemId) ?? "";
     const type = method.includes("fileChange") ? "fileChange" : "commandExecution";
-    const asked = callOf({ ...params, id, type }) as ToolCall;
-    const known = this.#calls.get(id);
-    return known && type === "fileChange" ? known : asked;
+    const requested = callOf({ ...params, id, type }) as ToolCall;
+    const existing = this.#calls.get(id);
+    return existing && type === "fileChange" ? existing : requested;
   }
 
   /** Decides on a call. If the user's own policy would not ask, the host does not ask either. */
   #verdict(call: ToolCall, { reason }: Json): Verdict {
     const verdict = this.#run.mayRun(call);
     if (verdict !== "run") return verdict;
-    const decided = this.#run.decided(call);
-    if (decided) return decided;
+    const decision = this.#run.decisionOf(call);
+    if (decision) return decision;
     if (this.#run.permissions === "own" && !this.#wouldAsk(reason)) return "run";
     return this.#run.permit(call);
   }

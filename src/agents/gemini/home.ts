@@ -12,7 +12,7 @@ import { asObject, member, objectOf } from "../adapter/json.ts";
 import type { Json } from "../adapter/types.ts";
 
 const SETTINGS = "settings.json";
-const HOOK_MS = 86_400_000;
+const HOOK_TIMEOUT_MS = 86_400_000;
 
 type Environment = Record<string, string | undefined>;
 
@@ -21,18 +21,21 @@ type Environment = Record<string, string | undefined>;
  * the user's other files, so that sessions stay in the user's list. Only root could use its system settings instead.
  */
 export function geminiHome(dir: string, env: Environment, hook: string | null): string {
-  const users = usersFolder(env);
+  const userFolder = userFolderOf(env);
   const home = join(dir, "gemini-home");
-  const own = join(home, ".gemini");
-  mkdirSync(users, { recursive: true, mode: 0o700 });
-  mkdirSync(own, { recursive: true, mode: 0o700 });
-  for (const name of new Set([...readdirSync(users), "tmp", "history"])) {
+  const ownFolder = join(home, ".gemini");
+  mkdirSync(userFolder, { recursive: true, mode: 0o700 });
+  mkdirSync(ownFolder, { recursive: true, mode: 0o700 });
+  for (const name of new Set([...readdirSync(userFolder), "tmp", "history"])) {
     if (name === SETTINGS) continue;
-    if (["tmp", "history"].includes(name)) mkdirSync(join(users, name), { recursive: true, mode: 0o700 });
-    rmSync(join(own, name), { force: true });
-    symlinkSync(join(users, name), join(own, name));
+    if (["tmp", "history"].includes(name))
+      mkdirSync(join(userFolder, name), { recursive: true, mode: 0o700 });
+    rmSync(join(ownFolder, name), { force: true });
+    symlinkSync(join(userFolder, name), join(ownFolder, name));
   }
-  writeFileSync(join(own, SETTINGS), JSON.stringify(changed(settingsIn(users), hook)), { mode: 0o600 });
+  writeFileSync(join(ownFolder, SETTINGS), JSON.stringify(withOverrides(settingsIn(userFolder), hook)), {
+    mode: 0o600,
+  });
   return home;
 }
 
@@ -41,7 +44,7 @@ export function geminiHome(dir: string, env: Environment, hook: string | null): 
  * and finds such a file, it deletes all files of that session.
  */
 export function dropEmptyFiles(env: Environment, session: string): void {
-  const projects = join(usersFolder(env), "tmp");
+  const projects = join(userFolderOf(env), "tmp");
   const end = `-${session.slice(0, 8)}.jsonl`;
   for (const project of namesIn(projects)) {
     const chats = join(projects, project, "chats");
@@ -60,7 +63,7 @@ function namesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
 }
 
-function usersFolder({ HOME, GEMINI_CLI_HOME }: Environment): string {
+function userFolderOf({ HOME, GEMINI_CLI_HOME }: Environment): string {
   return join(GEMINI_CLI_HOME ?? HOME ?? "/", ".gemini");
 }
 
@@ -70,15 +73,18 @@ function settingsIn(folder: string): Json {
 }
 
 /** Adds the hook, and turns off updates during a task and the deletion of sessions that another process just began. */
-function changed(settings: Json, hook: string | null): Json {
+function withOverrides(settings: Json, hook: string | null): Json {
   const quiet = { enableAutoUpdate: false, sessionRetention: { enabled: false } };
-  const given = { ...settings, general: { ...member(settings, "general"), ...quiet } };
-  return hook === null ? given : withHook(given, hook);
+  const merged = { ...settings, general: { ...member(settings, "general"), ...quiet } };
+  return hook === null ? merged : withHook(merged, hook);
 }
 
 function withHook(settings: Json, command: string): Json {
   const hooks = asObject(settings.hooks) ?? {};
-  const before = Array.isArray(hooks.BeforeTool) ? hooks.BeforeTool : [];
-  const ours = { matcher: ".*", hooks: [{ name: "agentctl", type: "command", command, timeout: HOOK_MS }] };
-  return { ...settings, hooks: { ...hooks, BeforeTool: [...before, ours] } };
+  const existing = Array.isArray(hooks.BeforeTool) ? hooks.BeforeTool : [];
+  const entry = {
+    matcher: ".*",
+    hooks: [{ name: "agentctl", type: "command", command, timeout: HOOK_TIMEOUT_MS }],
+  };
+  return { ...settings, hooks: { ...hooks, BeforeTool: [...existing, entry] } };
 }

@@ -27,7 +27,7 @@ export function geminiFacts(line: Json, memory: GeminiMemory): Fact[] {
     case "tool_use":
       return toolFacts(line, memory);
     case "tool_result":
-      return resultOfTool(line, memory);
+      return toolResultFacts(line, memory);
     case "result":
       return resultFacts(line, memory);
     default:
@@ -36,7 +36,7 @@ export function geminiFacts(line: Json, memory: GeminiMemory): Fact[] {
 }
 
 /** Notes that the model answers. An answer begins with its first piece of text or with a call. */
-function answers(memory: GeminiMemory): Fact[] {
+function answerFacts(memory: GeminiMemory): Fact[] {
   if (memory.isAnswering) return [];
   memory.isAnswering = true;
   memory.text = "";
@@ -44,10 +44,10 @@ function answers(memory: GeminiMemory): Fact[] {
 }
 
 function messageFacts({ content, delta }: Json, memory: GeminiMemory): Fact[] {
-  const begun = answers(memory);
+  const turnFacts = answerFacts(memory);
   const text = textOf(content) ?? "";
   memory.text += text;
-  return [...begun, { is: "text", text, piece: delta === true }];
+  return [...turnFacts, { is: "text", text, piece: delta === true }];
 }
 
 function toolFacts({ tool_id, tool_name, parameters }: Json, memory: GeminiMemory): Fact[] {
@@ -58,10 +58,10 @@ function toolFacts({ tool_id, tool_name, parameters }: Json, memory: GeminiMemor
     input: parameters ?? null,
     title: titleOf(name, parameters),
   };
-  return [...answers(memory), { is: "tool", call }];
+  return [...answerFacts(memory), { is: "tool", call }];
 }
 
-function resultOfTool(line: Json, memory: GeminiMemory): Fact[] {
+function toolResultFacts(line: Json, memory: GeminiMemory): Fact[] {
   memory.isAnswering = false;
   if (member(line, "error").type === "stop_execution") memory.isStopped = true;
   const output = textOf(line.output) ?? textOf(member(line, "error").message);

@@ -9,9 +9,9 @@ import { dropEmptyFiles, geminiHome } from "./home.ts";
 import { geminiFacts, geminiMemory } from "./lines.ts";
 
 const CLOSE_MS = 5000;
-const NOTHING = "{}";
+const EMPTY_OUTPUT = "{}";
 /** Exit codes for a session that does not exist or that was begun in another directory. */
-const GONE = [42];
+const GONE_CODES = [42];
 
 /**
  * Opens Gemini CLI with one process per turn. For a pause, a hook stops the turn before its next call, and the next
@@ -49,7 +49,7 @@ class Gemini implements Conversation {
   readonly isOneTurn = true;
   readonly #run: AgentRun;
   readonly #memory = geminiMemory();
-  readonly #asked = new Set<string>();
+  readonly #askedCalls = new Set<string>();
   #gate!: Gate;
   #home = "";
   #child: Child | undefined;
@@ -110,7 +110,7 @@ class Gemini implements Conversation {
 
   #exited(exit: Exit): void {
     this.#gate.close();
-    const isGone = !this.#hasEnded && exit.code !== null && GONE.includes(exit.code);
+    const isGone = !this.#hasEnded && exit.code !== null && GONE_CODES.includes(exit.code);
     if (isGone) this.#run.fact({ is: "end", how: "gone", message: exit.stderr.split("\n").at(-1) ?? "" });
     this.#settle(exit);
   }
@@ -121,7 +121,7 @@ class Gemini implements Conversation {
     if (!json) return;
     for (const fact of geminiFacts(json, this.#memory)) {
       if (fact.is === "end") this.#hasEnded = true;
-      if (fact.is === "tool-end" && this.#asked.size === 0) this.#run.boundary(false);
+      if (fact.is === "tool-end" && this.#askedCalls.size === 0) this.#run.boundary(false);
       this.#run.fact(fact);
     }
   }
@@ -132,15 +132,15 @@ class Gemini implements Conversation {
     // The hook's input may lack the id of the call.
     const id = textOf(question.tool_id) ?? `${name} ${JSON.stringify(input)}`;
     const call = { id, name, input, title: titleOf(name, input) };
-    this.#asked.add(id);
+    this.#askedCalls.add(id);
     this.#run.boundary(true);
     const verdict = this.#run.mayRun(call);
-    return said(verdict);
+    return hookOutput(verdict);
   }
 }
 
-function said(verdict: Verdict): string {
-  if (verdict === "run") return NOTHING;
+function hookOutput(verdict: Verdict): string {
+  if (verdict === "run") return EMPTY_OUTPUT;
   if (verdict === "stop") return JSON.stringify({ continue: false, stopReason: "paused by agentctl" });
   return JSON.stringify({ decision: "deny", reason: verdict.deny });
 }

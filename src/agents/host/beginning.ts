@@ -20,7 +20,7 @@ import type { AgentState } from "./state.ts";
 /** Lists sessions in which tools may have been called, one a line. It is on disk before the first call. */
 const FILE = "called-sessions";
 
-type About = Pick<AgentFacts, "session" | "asksFirst">;
+type SessionTraits = Pick<AgentFacts, "session" | "asksFirst">;
 
 /** Records the session in the file before its first call may run. If that fails, the task's next save still has it. */
 export function noteCall(state: AgentState, dir: string): void {
@@ -47,12 +47,12 @@ export function forgetCalls(dir: string): void {
  * Completes a saved state, in which the last changes before a kill may be missing. `isAlone`: all sessions in `dir` are
  * of this agent.
  */
-export function takeUp(state: AgentState, dir: string, about: About, isAlone: boolean): void {
+export function takeUp(state: AgentState, dir: string, traits: SessionTraits, isAlone: boolean): void {
   const called = calledSessions(dir);
   const session = state.session ?? (isAlone ? called.at(-1) : undefined);
   if (session !== undefined && called.includes(session)) {
     // An agent that has called a tool got its messages. If `said` is empty, they were those still in the inbox.
-    if (about.asksFirst && !state.isHeard) {
+    if (traits.asksFirst && !state.isHeard) {
       if (state.said.length === 0) state.inbox = [];
       Object.assign(state, { isHeard: true, said: [] });
     }
@@ -60,8 +60,8 @@ export function takeUp(state: AgentState, dir: string, about: About, isAlone: bo
   }
   // An agent that was killed as it started may have used the id, and no agent accepts an id twice.
   const mayBeTaken = state.begunAt !== null || !isAlone;
-  if (!state.isBegun && mayBeTaken && about.session === "chosen") state.session = randomUUID();
-  if (!state.isHeard) sayAgain(state);
+  if (!state.isBegun && mayBeTaken && traits.session === "chosen") state.session = randomUUID();
+  if (!state.isHeard) resendMessages(state);
 }
 
 function calledSessions(dir: string): string[] {
@@ -70,14 +70,14 @@ function calledSessions(dir: string): string[] {
 }
 
 /** Whether to restart a session that its agent does not know. If so, resets the state to that of a new session. */
-export function beginsAgain(state: AgentState, { session }: About): boolean {
+export function beginsAgain(state: AgentState, { session }: SessionTraits): boolean {
   if (state.isCalled) return false;
-  sayAgain(state);
+  resendMessages(state);
   const chosen = session === "chosen" ? randomUUID() : null;
   Object.assign(state, { session: chosen, isBegun: false, isHeard: false });
   return true;
 }
 
-function sayAgain(state: AgentState): void {
+function resendMessages(state: AgentState): void {
   state.inbox.unshift(...state.said.splice(0));
 }

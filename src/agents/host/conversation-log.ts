@@ -24,9 +24,9 @@ export class ConversationLog {
     appendFileSync(this.#file, `${text}\n`, { mode: 0o600 });
   }
 
-  said(text: string): void {
+  logMessage(text: string): void {
     this.#flush();
-    this.#print(indented("> ", text));
+    this.#print(indent("> ", text));
   }
 
   note(text: string): void {
@@ -41,8 +41,8 @@ export class ConversationLog {
     }
     this.#flush();
     if (fact.is === "text" && fact.text.trim() !== "") this.#print(fact.text.trimEnd());
-    if (fact.is === "tool") this.#called(fact.call, fact.agent);
-    if (fact.is === "tool-end") this.#ended(fact);
+    if (fact.is === "tool") this.#printCall(fact.call, fact.agent);
+    if (fact.is === "tool-end") this.#printCallEnd(fact);
     if (fact.is === "limit" && (fact.used ?? 1) >= 1) this.#print(`· usage limit: ${fact.kind}`);
     if (fact.is === "end" && fact.how === "failed") this.#print(`· failed: ${fact.message ?? ""}`);
   }
@@ -53,14 +53,14 @@ export class ConversationLog {
     this.#piece = "";
   }
 
-  #called(call: ToolCall, agent?: string): void {
+  #printCall(call: ToolCall, agent?: string): void {
     this.#calls.set(call.id, call);
-    const where = agent === undefined ? "" : " (sub-agent)";
-    const shown = call.title === call.name ? call.name : `${call.name}: ${call.title}`;
-    this.#print(indented("$ ", `${shown}${where}`));
+    const suffix = agent === undefined ? "" : " (sub-agent)";
+    const label = call.title === call.name ? call.name : `${call.name}: ${call.title}`;
+    this.#print(indent("$ ", `${label}${suffix}`));
   }
 
-  #ended({ id, ok, exit, output = "" }: Extract<Fact, { is: "tool-end" }>): void {
+  #printCallEnd({ id, ok, exit, output = "" }: Extract<Fact, { is: "tool-end" }>): void {
     const lines = output.trimEnd().split("\n");
     const shown = lines.slice(0, OUTPUT_LINES).map((line) => `  ${line.slice(0, LINE_CHARS)}`);
     if (lines.length > OUTPUT_LINES) shown.push(`  … ${lines.length - OUTPUT_LINES} more lines`);
@@ -70,10 +70,10 @@ export class ConversationLog {
   }
 }
 
-function indented(mark: string, text: string): string {
+function indent(mark: string, text: string): string {
   return text
     .trimEnd()
     .split("\n")
-    .map((line, at) => `${at === 0 ? mark : "  "}${line}`)
+    .map((line, index) => `${index === 0 ? mark : "  "}${line}`)
     .join("\n");
 }

@@ -5,21 +5,21 @@
 import { untestedWarning } from "../../core/agents.ts";
 import { systemClock } from "../../core/time.ts";
 import type { AgentTask } from "../../sdk/agent-task.ts";
-import { within } from "../adapter/child.ts";
+import { withTimeout } from "../adapter/child.ts";
 import type { AgentRun, Conversation, Exit, Fact, OpenAgent, ToolCall, Verdict } from "../adapter/types.ts";
 import { ConversationLog } from "./conversation-log.ts";
 import { isCostDue, overBudget } from "./ledger.ts";
 import { Permits } from "./permits.ts";
-import { isLimit, isRetry, Record } from "./record.ts";
+import { isLimit, isRetry, Recorder } from "./record.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
 
 /** How long an interrupted agent may take to report that its turn is over. */
-const INTERRUPT_MS = 5000;
-const IDLE_MS = 900_000;
+const INTERRUPT_TIMEOUT_MS = 5000;
+const IDLE_TIMEOUT_MS = 900_000;
 /** The idle time for an agent that may be silent because it waits for a limit. */
-const SILENT_MS = 120_000;
+const SILENT_IDLE_TIMEOUT_MS = 120_000;
 /** The longest delay of a timer. */
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Why the host stopped the process; null if it did not. */
 type Stop = "pause" | "cut" | "budget" | "cost" | "ask" | "limit" | "stall" | "refused" | null;
@@ -28,10 +28,10 @@ type Stop = "pause" | "cut" | "budget" | "cost" | "ask" | "limit" | "stall" | "r
 const NO_EXIT: Exit = { code: null, signal: null, stderr: "" };
 
 /** Stops that need no interrupt: the agent ends its turn itself when a call is refused. */
-const SOFT: readonly Stop[] = [null, "pause", "budget", "cost"];
+const SOFT_STOPS: readonly Stop[] = [null, "pause", "budget", "cost"];
 
 /** How the process ended. */
-export interface Driven {
+export interface DriveResult {
   stop: Stop;
   /** The agent's own report of the end of its turn; undefined if there was none. */
   end: Extract<Fact, { is: "end" }> | undefined;
@@ -41,7 +41,7 @@ export interface Driven {
   reason?: string;
 }
 
-export interface Means {
+export interface DriveOptions {
   task: AgentTask<AgentState>;
   spec: AgentSpec;
   state: AgentState;
@@ -54,8 +54,8 @@ export class Drive {
   readonly #task: AgentTask<AgentState>;
   readonly #spec: AgentSpec;
   readonly #state: AgentState;
-  readonly #means: Means;
-  readonly #record: Record;
+  readonly #options: DriveOptions;
+  readonly #recorder: Recorder;
   readonly #log: ConversationLog;
   readonly #permits: Permits;
   readonly #isNew: boolean;
@@ -67,36 +67,36 @@ export class Drive {
   #idle: NodeJS.Timeout | undefined;
   #wake: () => void = () => {};
 
-  constructor(means: Means) {
-    const { task, spec, state, run } = means;
+  constructor(options: DriveOptions) {
+    const { task, spec, state, run } = options;
     this.#task = task;
     this.#spec = spec;
     this.#state = state;
-    this.#means = means;
-    this.#record = new Record(task, state, run.dir);
+    this.#options = options;
+    this.#recorder = new Recorder(task, state, run.dir);
     this.#log = new ConversationLog((text) => task.log(text), run.dir, task.attempt);
     this.#isNew = !state.isBegun;
     this.#permits = new Permits(state, spec);
   }
 
-  async run(): Promise<Driven> {
-    const over = () => this.#cut();
+  async run(): Promise<DriveResult> {
+    const onAbort = () => this.#cut();
     const { signal, pausing } = this.#task;
-    const paused = () => this.#pauseAsked();
-    signal.addEventListener("abort", over);
-    pausing.addEventListener("abort", paused);
-    this.#task.onMessage(() => void this.#messages());
+    const onPause = () => this.#cutForPause();
+    signal.addEventListener("abort", onAbort);
+    pausing.addEventListener("abort", onPause);
+    this.#task.onMessage(() => void this.#forwardMessages());
     try {
       return await this.#converse();
     } finally {
       this.#task.onMessage(() => {});
-      signal.removeEventListener("abort", over);
-      pausing.removeEventListener("abort", paused);
+      signal.removeEventListener("abort", onAbort);
+      pausing.removeEventListener("abort", onPause);
       clearTimeout(this.#idle);
     }
   }
 
-  async #converse(): Promise<Driven> {
+  async #converse(): Promise<DriveResult> {
     const opening = openingOf(this.#state);
     const conversation = await this.#open().catch((error) => {
       if (this.#end?.how !== "gone") throw error;
@@ -118,7 +118,7 @@ export class Drive {
   }
 
   async #open(): Promise<Conversation> {
-    const { open, run } = this.#means;
+    const { open, run } = this.#options;
     const { session, version, begunAt, deferred, cwd } = this.#state;
     this.#state.begunAt = systemClock.now();
     const { model, permissions, agentArgs } = this.#spec;
@@ -140,7 +140,7 @@ export class Drive {
       },
       mayRun: (call) => this.#mayRun(call),
       permit: (call) => this.#permit(call),
-      decided: (call) => this.#permits.decided(call),
+      decisionOf: (call) => this.#permits.decisionOf(call),
       boundary: (has) => this.#boundary(has),
     });
     // Some adapters wait before they start the process.
@@ -150,33 +150,33 @@ export class Drive {
 
   /** Sends `text` as a turn, and saves that the inbox was sent. */
   async #say(text: string): Promise<void> {
-    this.#wasSaid();
+    this.#markSent();
     this.#state.cut = null;
     this.#state.isBegun = true;
-    if (!this.#means.run.facts.asksFirst) this.#record.mayBeCalled();
-    this.#log.said(text);
+    if (!this.#options.run.facts.asksFirst) this.#recorder.notePossibleCall();
+    this.#log.logMessage(text);
     this.#end = undefined;
-    this.#record.save();
+    this.#recorder.save();
     await this.#conversation?.say(text, "turn");
   }
 
   /** Waits until the agent has ended its turn and the inbox is empty, or the agent is gone or was stopped. */
   async #untilStopped(): Promise<void> {
     for (;;) {
-      while (!this.#end && !this.#isGone && SOFT.includes(this.#stop)) await this.#woken();
+      while (!this.#end && !this.#isGone && SOFT_STOPS.includes(this.#stop)) await this.#nextWake();
       if (!this.#end && !this.#isGone) {
         void this.#conversation?.interrupt();
-        await within(this.#woken(), INTERRUPT_MS);
+        await withTimeout(this.#nextWake(), INTERRUPT_TIMEOUT_MS);
       }
-      const isOver = this.#isGone || this.#stop || this.#end?.how !== "done" || this.#task.pausing.aborted;
-      if (isOver) return;
+      const isDone = this.#isGone || this.#stop || this.#end?.how !== "done" || this.#task.pausing.aborted;
+      if (isDone) return;
       await this.#takeMessages();
       if (this.#state.inbox.length === 0 || this.#conversation?.isOneTurn) return;
       await this.#say(this.#state.inbox.join("\n\n"));
     }
   }
 
-  #woken(): Promise<void> {
+  #nextWake(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
@@ -185,7 +185,7 @@ export class Drive {
   #fact(fact: Fact): void {
     this.#log.fact(fact);
     if (fact.is === "session") this.#noteVersion(fact.version);
-    this.#record.take(fact).catch((error: Error) => {
+    this.#recorder.take(fact).catch((error: Error) => {
       this.#reason = error.message;
       this.#halt("refused");
     });
@@ -199,7 +199,7 @@ export class Drive {
 
   /** Logs a note about an untried version, once per version. Called before the version is recorded. */
   #noteVersion(version = this.#state.version): void {
-    const untried = untestedWarning(this.#means.run.facts, version);
+    const untried = untestedWarning(this.#options.run.facts, version);
     if (untried !== undefined && version !== this.#state.version) this.#log.note(untried);
   }
 
@@ -211,11 +211,11 @@ export class Drive {
     }
     if (this.#task.pausing.aborted) this.#halt("pause");
     // The agent defers the call and the next process runs it, so stopping here costs no request to the model.
-    if (this.#means.run.facts.costsAtEnd && isCostDue(this.#state, this.#spec)) this.#halt("cost");
+    if (this.#options.run.facts.costsAtEnd && isCostDue(this.#state, this.#spec)) this.#halt("cost");
     if (this.#stop) return "stop";
-    this.#record.calls();
+    this.#recorder.beforeCall();
     // The agent does not report the start of a deferred call.
-    if (this.#state.deferred?.id === call.id) this.#record.toolBegan(call);
+    if (this.#state.deferred?.id === call.id) this.#recorder.toolStarted(call);
     return this.#permits.forbidden(call) ?? "run";
   }
 
@@ -228,18 +228,18 @@ export class Drive {
   #boundary(has: boolean): void {
     if (this.#state.boundary === has) return;
     this.#state.boundary = has;
-    this.#pauseAsked();
-    void this.#record.report();
+    this.#cutForPause();
+    void this.#recorder.report();
   }
 
   /** Cuts off the running work for a pause if the agent cannot be stopped between two calls. */
-  #pauseAsked(): void {
+  #cutForPause(): void {
     if (this.#state.boundary === false && this.#task.pausing.aborted) this.#cut();
   }
 
   /** Cuts off the running call and records which one it was. Also called when the grace time is over. */
   #cut(): void {
-    this.#record.cut();
+    this.#recorder.cut();
     this.#halt("cut");
   }
 
@@ -254,35 +254,35 @@ export class Drive {
   #listen(): void {
     clearTimeout(this.#idle);
     if (this.#state.open.length > 0 || this.#end) return;
-    const usual = this.#means.run.facts.silentAtLimit ? SILENT_MS : IDLE_MS;
-    const ms = this.#spec.idleTimeoutMs ?? usual;
-    this.#idle = setTimeout(() => this.#halt("stall"), Math.min(ms, LONGEST_MS));
+    const defaultMs = this.#options.run.facts.silentAtLimit ? SILENT_IDLE_TIMEOUT_MS : IDLE_TIMEOUT_MS;
+    const ms = this.#spec.idleTimeoutMs ?? defaultMs;
+    this.#idle = setTimeout(() => this.#halt("stall"), Math.min(ms, MAX_TIMER_MS));
   }
 
   /** Sends new messages into the running turn. If the agent does not take them, they stay for the next turn. */
-  async #messages(): Promise<void> {
+  async #forwardMessages(): Promise<void> {
     if (!this.#conversation || this.#end || this.#task.pausing.aborted) return;
     await this.#takeMessages();
     const text = this.#state.inbox.join("\n\n");
     if (text === "" || this.#end) return;
     if ((await this.#conversation.say(text, "steer")) === "later") return;
-    this.#log.said(text);
-    this.#wasSaid();
-    this.#record.save();
+    this.#log.logMessage(text);
+    this.#markSent();
+    this.#recorder.save();
   }
 
-  #wasSaid(): void {
+  #markSent(): void {
     this.#state.said.push(...this.#state.inbox.splice(0));
   }
 
   /** Moves new messages to the inbox. If a pause is requested meanwhile, they stay for the next attempt. */
   async #takeMessages(): Promise<void> {
     const { pausing } = this.#task;
-    const paused = new Promise<string[]>((resolve) => {
+    const pauseRequest = new Promise<string[]>((resolve) => {
       if (pausing.aborted) resolve([]);
       pausing.addEventListener("abort", () => resolve([]), { once: true });
     });
-    this.#state.inbox.push(...(await Promise.race([this.#task.messages(), paused])));
-    this.#record.save();
+    this.#state.inbox.push(...(await Promise.race([this.#task.messages(), pauseRequest])));
+    this.#recorder.save();
   }
 }

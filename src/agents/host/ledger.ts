@@ -2,7 +2,7 @@
 import type { Fact, Used } from "../adapter/types.ts";
 import type { AgentSpec, AgentState } from "./state.ts";
 
-const counts = ["inputTokens", "outputTokens", "cachedTokens"] as const;
+const countNames = ["inputTokens", "outputTokens", "cachedTokens"] as const;
 
 export class Ledger {
   readonly #state: AgentState;
@@ -18,14 +18,14 @@ export class Ledger {
     const { usage } = this.#state;
     if (fact.is === "turn") usage.turns++;
     if (fact.is === "tool") usage.toolCalls++;
-    if (fact.is === "usage") this.#used(fact.used);
-    if (fact.is === "cost") this.#cost(fact.of, fact.usd);
+    if (fact.is === "usage") this.#addUsage(fact.used);
+    if (fact.is === "cost") this.#addCost(fact.of, fact.usd);
     if (fact.is === "cost") this.#state.priced = { weight: weightOf(usage), usd: usage.costUsd ?? 0 };
   }
 
-  #used(used: Used): void {
+  #addUsage(used: Used): void {
     const { usage, seen } = this.#state;
-    for (const name of counts) {
+    for (const name of countNames) {
       if (used.of === "process") usage[name] = this.#before[name] + used[name];
       else {
         usage[name] += Math.max(0, used[name] - seen[name]);
@@ -34,9 +34,9 @@ export class Ledger {
     }
   }
 
-  #cost(of: "process" | "session", usd: number): void {
+  #addCost(scope: "process" | "session", usd: number): void {
     const { usage, seen } = this.#state;
-    if (of === "process") {
+    if (scope === "process") {
       usage.costUsd = (this.#before.costUsd ?? 0) + usd;
       return;
     }
@@ -51,7 +51,7 @@ function weightOf({ inputTokens, outputTokens, cachedTokens }: AgentState["usage
 }
 
 /** We trust an estimate until the usage is this many times the usage that it is based on. */
-const TRUSTED = 4;
+const TRUST_FACTOR = 4;
 
 /**
  * Whether to end the process of an agent that reports its cost only then. True if the budget may be used up, judged by
@@ -60,7 +60,7 @@ const TRUSTED = 4;
 export function isCostDue({ usage, priced }: AgentState, { maxCost }: AgentSpec): boolean {
   const weight = weightOf(usage);
   if (maxCost === null || weight <= (priced?.weight ?? 0)) return false;
-  if (!priced || weight >= TRUSTED * priced.weight) return true;
+  if (!priced || weight >= TRUST_FACTOR * priced.weight) return true;
   return (priced.usd * weight) / priced.weight >= maxCost;
 }
 

@@ -33,13 +33,13 @@ export class Permits {
 
   /** Denies a call that a plan may not make, whatever the agent's own rules are. */
   forbidden({ name }: ToolCall): { deny: string } | undefined {
-    const changes = EDITS.includes(name) || COMMANDS.includes(name);
-    if (this.#spec.permissions !== "plan" || !changes || this.#spec.agent === "claude") return undefined;
+    const canChange = EDITS.includes(name) || COMMANDS.includes(name);
+    if (this.#spec.permissions !== "plan" || !canChange || this.#spec.agent === "claude") return undefined;
     return { deny: "The task may read and plan, and change nothing." };
   }
 
   /** Returns what a person has decided for exactly this call. A decision counts for one call only. */
-  decided(call: ToolCall): "run" | { deny: string } | undefined {
+  decisionOf(call: ToolCall): "run" | { deny: string } | undefined {
     if (this.#state.allowed.includes(subjectOf(call))) return "run";
     const { decision } = this.#state;
     if (decision?.name !== call.name || decision.input !== inputText(call.input)) return undefined;
@@ -53,8 +53,8 @@ export class Permits {
     const { permissions } = this.#spec;
     if (permissions === "all") return "run";
     if (permissions === "edits" && EDITS.includes(call.name)) return "run";
-    const decided = this.decided(call);
-    if (decided) return decided;
+    const decision = this.decisionOf(call);
+    if (decision) return decision;
     this.#state.asking = {
       kind: "permission",
       prompt: `May ${this.#spec.agent} use ${call.name}?\n${call.title}`,
@@ -83,6 +83,6 @@ export function settle(state: AgentState, answer: string): void {
   if (answer === ALLOW_ALWAYS) state.allowed.push(subjectOf(asking.call));
   const isDenied = answer === DENY;
   state.decision = { name, input: inputText(input), deny: isDenied, id: null };
-  const word = isDenied ? "Do not do that; it was denied" : "That is allowed; do it now";
-  state.inbox.push(`${word}: ${title}`);
+  const instruction = isDenied ? "Do not do that; it was denied" : "That is allowed; do it now";
+  state.inbox.push(`${instruction}: ${title}`);
 }

@@ -7,10 +7,10 @@ import { noteRunning } from "./running-call.ts";
 import { type AgentState, reportOf } from "./state.ts";
 
 /** A retry that the agent announces for later than this counts as a limit, in ms. */
-const RETRY_MS = 120_000;
+const MAX_RETRY_WAIT_MS = 120_000;
 
 /** Takes what an agent reports into the state of its task, saves the state, and sends the report that `show` prints. */
-export class Record {
+export class Recorder {
   readonly #task: AgentTask<AgentState>;
   readonly #state: AgentState;
   readonly #ledger: Ledger;
@@ -19,7 +19,7 @@ export class Record {
   #isStale = false;
   #hasProgressed = false;
   /** The id of the call that is noted as running; null if none runs, undefined before the first note. */
-  #noted: string | null | undefined;
+  #notedCallId: string | null | undefined;
 
   constructor(task: AgentTask<AgentState>, state: AgentState, dir: string) {
     this.#dir = dir;
@@ -33,15 +33,15 @@ export class Record {
     const state = this.#state;
     this.#ledger.take(fact);
     let claim: Promise<void> | undefined;
-    if (fact.is === "session") claim = this.#session(fact);
-    if (fact.is === "turn" || (fact.is === "end" && fact.how !== "gone")) this.#heard();
-    if (fact.is === "tool") this.toolBegan(fact.call);
+    if (fact.is === "session") claim = this.#noteSession(fact);
+    if (fact.is === "turn" || (fact.is === "end" && fact.how !== "gone")) this.#noteHeard();
+    if (fact.is === "tool") this.toolStarted(fact.call);
     if (fact.is === "tool-end") this.#toolEnded(fact.id);
-    if (fact.is === "limit") this.#limited(fact);
+    if (fact.is === "limit") this.#noteLimit(fact);
     if (fact.is === "end") {
       state.deferred = fact.deferred ?? null;
       state.open = [];
-      if (fact.how === "done") this.calls();
+      if (fact.how === "done") this.beforeCall();
       this.#noteRunning();
     }
     void this.report();
@@ -49,20 +49,20 @@ export class Record {
   }
 
   /** Records that a tool may be called from now on, perhaps without asking the host. */
-  mayBeCalled(): void {
+  notePossibleCall(): void {
     noteCall(this.#state, this.#dir);
     this.#state.said = [];
   }
 
   /** Records that the agent is about to call a tool, so it has received its messages. */
-  calls(): void {
-    this.mayBeCalled();
+  beforeCall(): void {
+    this.notePossibleCall();
     this.#state.isHeard = true;
   }
 
-  toolBegan(call: ToolCall): void {
-    this.calls();
-    this.#state.open.push({ call: shortened(call), at: systemClock.now() });
+  toolStarted(call: ToolCall): void {
+    this.beforeCall();
+    this.#state.open.push({ call: shorten(call), at: systemClock.now() });
     if (this.#state.deferred?.id === call.id) this.#state.deferred = null;
     this.save();
   }
@@ -86,12 +86,12 @@ export class Record {
     const call = open[0]?.call ?? null;
     const id = call?.id ?? null;
     // The agent may report a call before it reports its session.
-    if (session === null || id === this.#noted) return;
-    this.#noted = id;
+    if (session === null || id === this.#notedCallId) return;
+    this.#notedCallId = id;
     noteRunning(this.#dir, session, call);
   }
 
-  #heard(): void {
+  #noteHeard(): void {
     if (this.#state.isHeard) return;
     this.#state.isHeard = true;
     this.save();
@@ -111,7 +111,7 @@ export class Record {
     this.#isReporting = false;
   }
 
-  #session({ id, model, version }: Extract<Fact, { is: "session" }>): Promise<void> | undefined {
+  #noteSession({ id, model, version }: Extract<Fact, { is: "session" }>): Promise<void> | undefined {
     const state = this.#state;
     state.model = model ?? state.model;
     state.version = version ?? state.version;
@@ -133,12 +133,12 @@ export class Record {
     this.save();
   }
 
-  #limited(fact: Extract<Fact, { is: "limit" }>): void {
+  #noteLimit(fact: Extract<Fact, { is: "limit" }>): void {
     const { kind, resetsAt, retryMs } = fact;
     if (!isLimit(fact)) return;
     const { limit } = this.#state;
-    const at = retryMs === undefined ? resetsAt : systemClock.now() + retryMs;
-    const time = at === null ? (limit?.resetsAt ?? null) : new Date(at).toISOString();
+    const resetMs = retryMs === undefined ? resetsAt : systemClock.now() + retryMs;
+    const time = resetMs === null ? (limit?.resetsAt ?? null) : new Date(resetMs).toISOString();
     this.#state.limit = { kind: limit?.kind ?? kind, resetsAt: time, guessed: false };
   }
 }
@@ -146,7 +146,7 @@ export class Record {
 /** Whether a limit stops the agent: it is not a warning, and not a short wait after which the agent itself retries. */
 export function isLimit(fact: Extract<Fact, { is: "limit" }>): boolean {
   const { used = 1 } = fact;
-  return used >= 1 && (!isRetry(fact) || waitOf(fact) > RETRY_MS);
+  return used >= 1 && (!isRetry(fact) || waitOf(fact) > MAX_RETRY_WAIT_MS);
 }
 
 /** Whether the agent waits for the limit and retries itself. */
@@ -161,7 +161,7 @@ function waitOf({ retryMs, resetsAt }: Extract<Fact, { is: "limit" }>): number {
 /** How much of an input is kept: it may be a whole file, but its beginning identifies the call. */
 const INPUT_CHARS = 4000;
 
-function shortened(call: ToolCall): ToolCall {
+function shorten(call: ToolCall): ToolCall {
   const text = JSON.stringify(call.input ?? null);
   const title = call.title.slice(0, INPUT_CHARS);
   if (text.length <= INPUT_CHARS) return { ...call, title };

@@ -7,7 +7,7 @@ export interface OpencodeMemory {
   /** Ids of the user's messages; their text is not the agent's. */
   users: Set<string>;
   /** Keys of what was already reported, each of which is reported only once. */
-  told: Set<string>;
+  reported: Set<string>;
   texts: Map<string, string>;
   text: string;
   error: string | undefined;
@@ -16,15 +16,15 @@ export interface OpencodeMemory {
 }
 
 export function opencodeMemory(session: string): OpencodeMemory {
-  const [users, told, texts] = [new Set<string>(), new Set<string>(), new Map<string, string>()];
-  return { session, users, told, texts, text: "", error: undefined, isStopped: false, isBusy: false };
+  const [users, reported, texts] = [new Set<string>(), new Set<string>(), new Map<string, string>()];
+  return { session, users, reported, texts, text: "", error: undefined, isStopped: false, isBusy: false };
 }
 
 /** Reads an event of `opencode serve` into facts about the session. */
 export function opencodeFacts(event: Json, memory: OpencodeMemory): Fact[] {
   const properties = member(event, "properties");
-  const of = textOf(properties.sessionID) ?? textOf(member(properties, "info").sessionID);
-  if (of !== undefined && memory.session !== "" && of !== memory.session) return [];
+  const session = textOf(properties.sessionID) ?? textOf(member(properties, "info").sessionID);
+  if (session !== undefined && memory.session !== "" && session !== memory.session) return [];
   switch (event.type) {
     case "message.updated":
       return messageFacts(member(properties, "info"), memory);
@@ -48,13 +48,13 @@ function messageFacts(info: Json, memory: OpencodeMemory): Fact[] {
   // The last update of an aborted message comes after the end of the turn.
   if (info.error === undefined && member(info, "time").completed === undefined) memory.isBusy = true;
   const model = textOf(info.modelID);
-  const facts: Fact[] = model && once(memory, "model") ? [{ is: "session", model }] : [];
-  return once(memory, `turn ${id}`) ? [...facts, { is: "turn" }] : facts;
+  const facts: Fact[] = model && reportOnce(memory, "model") ? [{ is: "session", model }] : [];
+  return reportOnce(memory, `turn ${id}`) ? [...facts, { is: "turn" }] : facts;
 }
 
-function once({ told }: OpencodeMemory, what: string): boolean {
-  if (told.has(what)) return false;
-  told.add(what);
+function reportOnce({ reported }: OpencodeMemory, key: string): boolean {
+  if (reported.has(key)) return false;
+  reported.add(key);
   return true;
 }
 
@@ -67,7 +67,8 @@ function partFacts(part: Json, memory: OpencodeMemory): Fact[] {
 /** Reads a text part. opencode sends it again as it grows; it is complete when its time has an end. */
 function textFacts(part: Json, memory: OpencodeMemory): Fact[] {
   const text = textOf(part.text) ?? "";
-  if (text === "" || member(part, "time").end === undefined || !once(memory, `text ${part.id}`)) return [];
+  if (text === "" || member(part, "time").end === undefined || !reportOnce(memory, `text ${part.id}`))
+    return [];
   memory.text = text;
   return [{ is: "text", text, piece: false }];
 }
@@ -77,11 +78,11 @@ function toolFacts(part: Json, memory: OpencodeMemory): Fact[] {
   const state = member(part, "state");
   const name = textOf(part.tool) ?? "tool";
   const facts: Fact[] = [];
-  const isBegun = state.status !== "pending" && once(memory, `tool ${id}`);
+  const isBegun = state.status !== "pending" && reportOnce(memory, `tool ${id}`);
   const call = { id, name, input: state.input ?? null, title: titleOf(name, state.input) };
   if (isBegun) facts.push({ is: "tool", call });
-  const isOver = state.status === "completed" || state.status === "error";
-  if (!isOver || !once(memory, `over ${id}`)) return facts;
+  const hasEnded = state.status === "completed" || state.status === "error";
+  if (!hasEnded || !reportOnce(memory, `over ${id}`)) return facts;
   const exit = numberOf(member(state, "metadata").exit);
   const output = textOf(state.output) ?? textOf(state.error);
   const ok = state.status === "completed" && (exit ?? 0) === 0;

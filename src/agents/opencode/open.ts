@@ -51,18 +51,18 @@ class Opencode implements Conversation {
   async open(): Promise<void> {
     const { session } = this.#run;
     await this.#server.listen((text) => this.#event(text));
-    const found =
+    const response =
       session === null
         ? await this.#server.ask("POST", "/session", {})
         : await this.#server.ask("GET", `/session/${session}`);
-    if (found.status >= 400) {
-      const what = session === null ? "began no session" : `has no session ${session}`;
-      const message = `opencode ${what} (HTTP ${found.status})`;
+    if (response.status >= 400) {
+      const problem = session === null ? "began no session" : `has no session ${session}`;
+      const message = `opencode ${problem} (HTTP ${response.status})`;
       if (session !== null) this.#run.fact({ is: "end", how: "gone", message });
       throw new AgentFailed(message);
     }
-    const id = textOf(found.body.id) ?? session ?? "";
-    const version = textOf(found.body.version);
+    const id = textOf(response.body.id) ?? session ?? "";
+    const version = textOf(response.body.version);
     this.#memory = opencodeMemory(id);
     this.#run.fact({ is: "session", id, ...(version && { version }) });
   }
@@ -80,12 +80,12 @@ class Opencode implements Conversation {
   }
 
   async close(): Promise<Exit> {
-    await this.#tellUsage();
+    await this.#reportUsage();
     return await this.#server.stop();
   }
 
-  #post(what: string, body: Json = {}): Promise<{ status: number; body: Json }> {
-    return this.#server.ask("POST", `/session/${this.#memory.session}/${what}`, body);
+  #post(action: string, body: Json = {}): Promise<{ status: number; body: Json }> {
+    return this.#server.ask("POST", `/session/${this.#memory.session}/${action}`, body);
   }
 
   #event(text: string): void {
@@ -93,17 +93,17 @@ class Opencode implements Conversation {
     if (!json || json.type === "server.heartbeat" || json.type === "message.part.delta") return;
     this.#run.line(text);
     const properties = member(json, "properties");
-    if (json.type === "permission.asked") void this.#asked(properties).catch(() => {});
-    if (member(properties, "part").type === "step-finish") void this.#tellUsage();
+    if (json.type === "permission.asked") void this.#answerPermission(properties).catch(() => {});
+    if (member(properties, "part").type === "step-finish") void this.#reportUsage();
     for (const fact of opencodeFacts(json, this.#memory)) this.#run.fact(fact);
   }
 
-  async #tellUsage(): Promise<void> {
-    const found = await this.#server.ask("GET", `/session/${this.#memory.session}`).catch(() => undefined);
-    for (const fact of found?.status === 200 ? usedOf(found.body) : []) this.#run.fact(fact);
+  async #reportUsage(): Promise<void> {
+    const response = await this.#server.ask("GET", `/session/${this.#memory.session}`).catch(() => undefined);
+    for (const fact of response?.status === 200 ? usedOf(response.body) : []) this.#run.fact(fact);
   }
 
-  async #asked(question: Json): Promise<void> {
+  async #answerPermission(question: Json): Promise<void> {
     const metadata = member(question, "metadata");
     const name = textOf(question.permission) ?? "tool";
     const patterns = Array.isArray(question.patterns) ? question.patterns.join(", ") : name;
@@ -119,8 +119,8 @@ class Opencode implements Conversation {
   #verdict(call: ToolCall): Verdict {
     const verdict = this.#run.mayRun(call);
     if (verdict !== "run") return verdict;
-    const decided = this.#run.decided(call);
-    if (decided) return decided;
+    const decision = this.#run.decisionOf(call);
+    if (decision) return decision;
     if (this.#run.permissions !== "own") return this.#run.permit(call);
     const rule = ruleFor(this.#rules, call.name, call.title);
     if (rule === "ask") return this.#run.permit(call);

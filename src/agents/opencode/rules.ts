@@ -6,16 +6,16 @@ import { asObject } from "../adapter/json.ts";
  */
 export function ruleFor(permission: unknown, tool: string, subject: string): "allow" | "ask" | "deny" {
   const rules = asObject(permission);
-  return wordOf(rules ? (rules[tool] ?? rules["*"]) : permission, subject) ?? "allow";
+  return actionOf(rules ? (rules[tool] ?? rules["*"]) : permission, subject) ?? "allow";
 }
 
-function wordOf(rule: unknown, subject: string): "allow" | "ask" | "deny" | undefined {
+function actionOf(rule: unknown, subject: string): "allow" | "ask" | "deny" | undefined {
   if (rule === "allow" || rule === "ask" || rule === "deny") return rule;
-  const fitting = Object.entries(asObject(rule) ?? {}).filter(([pattern]) => fits(pattern, subject));
-  return fitting.length === 0 ? undefined : wordOf(fitting.at(-1)?.[1], subject);
+  const matching = Object.entries(asObject(rule) ?? {}).filter(([pattern]) => matches(pattern, subject));
+  return matching.length === 0 ? undefined : actionOf(matching.at(-1)?.[1], subject);
 }
 
-function fits(pattern: string, subject: string): boolean {
+function matches(pattern: string, subject: string): boolean {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replaceAll("*", ".*")

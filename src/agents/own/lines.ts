@@ -19,34 +19,34 @@ export function ownMemory(session: string | null): OwnMemory {
 
 /** Reads a line into facts by the first rule that matches. */
 export function ownFacts(line: Json, { session, events }: OwnCommands, memory: OwnMemory): Fact[] {
-  const id = session === undefined ? undefined : at(line, session);
-  const told: Fact[] = [];
+  const id = session === undefined ? undefined : valueAt(line, session);
+  const facts: Fact[] = [];
   if (typeof id === "string" && id !== "" && memory.session === null) {
     memory.session = id;
-    told.push({ is: "session", id });
+    facts.push({ is: "session", id });
   }
   const rule = events.find(({ when }) =>
-    Object.entries(when).every(([path, value]) => at(line, path) === value),
+    Object.entries(when).every(([path, value]) => valueAt(line, path) === value),
   );
-  return rule ? [...told, ...factsOf(rule, line, memory)] : told;
+  return rule ? [...facts, ...factsOf(rule, line, memory)] : facts;
 }
 
 /** Returns the value at a path of names separated by dots; entries of a list are numbered from 0. */
-function at(line: Json, path: string): unknown {
+function valueAt(line: Json, path: string): unknown {
   const below = (value: unknown, name: string) =>
     Array.isArray(value) ? value[Number(name)] : asObject(value)?.[name];
   return path.split(".").reduce<unknown>(below, line);
 }
 
 function factsOf({ is, text: path }: OwnEvent, line: Json, memory: OwnMemory): Fact[] {
-  const value = path === undefined ? undefined : at(line, path);
+  const value = path === undefined ? undefined : valueAt(line, path);
   const text = outputOf(value) ?? (value === undefined || value === null ? "" : JSON.stringify(value));
   switch (is) {
     case "text":
       memory.text = text;
       return [{ is: "text", text, piece: false }];
     case "tool":
-      return [toolBegan(text, memory)];
+      return [startTool(text, memory)];
     case "tool-end": {
       const id = memory.calls.shift();
       return id === undefined ? [] : [{ is: "tool-end", id, ok: true, ...(text !== "" && { output: text }) }];
@@ -64,7 +64,7 @@ function factsOf({ is, text: path }: OwnEvent, line: Json, memory: OwnMemory): F
   }
 }
 
-function toolBegan(title: string, memory: OwnMemory): Fact {
+function startTool(title: string, memory: OwnMemory): Fact {
   const id = `call-${++memory.called}`;
   memory.calls.push(id);
   const name = "tool";
@@ -72,11 +72,11 @@ function toolBegan(title: string, memory: OwnMemory): Fact {
 }
 
 /** A time below this is in seconds since 1970, a time above in milliseconds. */
-const SECONDS_BELOW = 1e11;
+const MAX_SECONDS = 1e11;
 
 /** Returns a time in ms since 1970, from a number of seconds or ms or from a date as text; null for anything else. */
 function timeOf(value: unknown): number | null {
-  if (typeof value === "number") return value < SECONDS_BELOW ? value * 1000 : value;
+  if (typeof value === "number") return value < MAX_SECONDS ? value * 1000 : value;
   const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
   return Number.isNaN(ms) ? null : ms;
 }

@@ -35,9 +35,9 @@ class Own implements Conversation {
     if (how === "steer" || this.#child) return "later";
     const { isNew, session, cwd, env, dir, args } = this.#run;
     const words = isNew ? this.#commands.start : this.#commands.resume;
-    const given = { prompt: text, session: session ?? "" };
+    const values = { prompt: text, session: session ?? "" };
     const argv = words.map((word) =>
-      word.replace(/\{(prompt|session)\}/g, (_, name) => given[name as never]),
+      word.replace(/\{(prompt|session)\}/g, (_, name) => values[name as never]),
     );
     const child = new Child({ argv: [...argv, ...args], cwd, env, dir, line: (line) => this.#line(line) });
     this.#child = child;
