@@ -15,26 +15,26 @@ export interface AgentTask<Checkpoint = unknown> extends Task<Checkpoint> {
    * Sets what `show` reports about the agent. `session` claims that session for this task. `progressed` says that the
    * agent has made progress since the last loss. Rejects with `SessionInUse`.
    */
-  report(report: AgentReport, more?: { session?: string; progressed?: boolean }): Promise<void>;
+  report(report: AgentReport, extra?: { session?: string; progressed?: boolean }): Promise<void>;
   /** Sets the function to call whenever a message was, or may have been, sent to the task. */
   onMessage(listener: () => void): void;
 }
 
 export function createAgentTask(session: Session, task: Task, env: Record<string, string>): AgentTask {
-  const own: Omit<AgentTask, keyof Task> = {
+  const extras: Omit<AgentTask, keyof Task> = {
     env,
     busy: () => {
       const flight = session.calls.begin();
       return () => session.calls.end(flight);
     },
-    report: async (report, more = {}) => {
-      await session.link.call("attempt/agent", { report, ...more });
+    report: async (report, extra = {}) => {
+      await session.link.call("attempt/agent", { report, ...extra });
     },
     onMessage: (listener) => {
       session.onMessage = listener;
     },
   };
-  return Object.create(task, Object.getOwnPropertyDescriptors(own)) as AgentTask;
+  return Object.create(task, Object.getOwnPropertyDescriptors(extras)) as AgentTask;
 }
 
 /** Returns the user's own coding agents, from the config file of the home that `env` names. */

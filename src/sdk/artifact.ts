@@ -13,8 +13,8 @@ export async function artifact(session: Session, name: string, content: Artifact
   const flight = session.calls.begin();
   try {
     await session.calls.open(flight);
-    if (isFile(content)) await keep(session, name, resolve(content.path));
-    else await keepContent(session, name, content);
+    if (isFile(content)) await storeFile(session, name, resolve(content.path));
+    else await storeContent(session, name, content);
     await session.calls.open(flight);
   } finally {
     session.calls.end(flight);
@@ -27,16 +27,16 @@ function isFile(content: ArtifactContent): content is { path: string } {
   throw new TypeError("task.artifact(name, content): content must be a string, a Uint8Array or { path }");
 }
 
-async function keepContent(session: Session, name: string, content: string | Uint8Array): Promise<void> {
+async function storeContent(session: Session, name: string, content: string | Uint8Array): Promise<void> {
   const draft = join(session.hello.dir, `.artifact-${randomUUID()}`);
   try {
     await writeFile(draft, content, { mode: 0o600 });
-    await keep(session, name, draft);
+    await storeFile(session, name, draft);
   } finally {
     await rm(draft, { force: true });
   }
 }
 
-async function keep(session: Session, name: string, path: string): Promise<void> {
+async function storeFile(session: Session, name: string, path: string): Promise<void> {
   await session.link.call("attempt/artifact", { name, path });
 }

@@ -14,7 +14,7 @@ interface Question {
 
 /** Implements `task.ask`. */
 export async function ask(session: Session, prompt: string, options?: AskOptions): Promise<string> {
-  const question = checked(prompt, options);
+  const question = parseQuestion(prompt, options);
   session.refuseInStep("task.ask()");
   if (session.question !== undefined)
     throw new Error(
@@ -22,22 +22,22 @@ export async function ask(session: Session, prompt: string, options?: AskOptions
     );
   session.question = prompt;
   try {
-    return await session.journaled({
+    return await session.callJournaled({
       kind: "ask",
       name: "ask",
       replay: ({ value }) => String(value),
-      run: (place, flight) => answered(session, { question, place, flight }),
+      run: (place, flight) => waitForAnswer(session, { question, place, flight }),
     });
   } finally {
     session.question = undefined;
   }
 }
 
-function checked(prompt: unknown, options?: AskOptions): Question {
+function parseQuestion(prompt: unknown, options?: AskOptions): Question {
   if (typeof prompt !== "string" || prompt === "" || prompt.length > 10_000)
     throw new TypeError("task.ask(prompt): a prompt must be a string of 1 to 10000 characters");
-  const known = ["choices", "timeout", "default"] as const;
-  const { choices, timeout, default: fallback } = checkedOptions(options, known, "task.ask()");
+  const names = ["choices", "timeout", "default"] as const;
+  const { choices, timeout, default: fallback } = checkedOptions(options, names, "task.ask()");
   if (choices !== undefined && !isTexts(choices))
     throw new TypeError("task.ask(): choices is a list of at least one text");
   for (const text of [prompt, ...(choices ?? []), fallback ?? ""])
@@ -58,7 +58,7 @@ function isTexts(choices: unknown): boolean {
   return Array.isArray(choices) && choices.length > 0 && choices.every((each) => typeof each === "string");
 }
 
-interface Asking {
+interface PendingQuestion {
   question: Question;
   place: Place;
   flight: PendingCall;
@@ -69,32 +69,36 @@ interface Asking {
  * notification. The question is sent again after a reconnect, because the notification may have been lost, and with its
  * new place after a checkpoint has moved it.
  */
-async function answered(session: Session, { question, place, flight }: Asking): Promise<string> {
+async function waitForAnswer(
+  session: Session,
+  { question, place, flight }: PendingQuestion,
+): Promise<string> {
   const places: { n: number; base: number }[] = [];
-  let put = () => Promise.resolve();
+  let send = () => Promise.resolve();
   const answer = new Promise<string>((resolve) => {
-    session.onAnswer = (given) => {
-      if (places.some(({ n, base }) => n === given.n && base === given.base)) resolve(given.answer);
+    session.onAnswer = (notification) => {
+      if (places.some(({ n, base }) => n === notification.n && base === notification.base))
+        resolve(notification.answer);
     };
-    put = async () => {
+    send = async () => {
       const { n, base, call, alone } = place;
       places.push({ n, base });
-      const now = await session.link.call("attempt/ask", { n, base, call, alone, ...question });
-      if (now.answer !== null) resolve(now.answer);
+      const response = await session.link.call("attempt/ask", { n, base, call, alone, ...question });
+      if (response.answer !== null) resolve(response.answer);
     };
   });
-  const again = () => void put().catch(() => {});
+  const resend = () => void send().catch(() => {});
   try {
-    await put();
-    flight.onMoved = again;
-    session.running.add(again);
-    flight.is("asking");
+    await send();
+    flight.onMoved = resend;
+    session.running.add(resend);
+    flight.setState("asking");
     const text = await answer;
-    flight.is("busy");
+    flight.setState("busy");
     await session.calls.pass(flight);
     return text;
   } finally {
-    session.running.delete(again);
+    session.running.delete(resend);
     session.onAnswer = undefined;
   }
 }

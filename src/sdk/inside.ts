@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /** One try of a step. */
-export interface Running {
+export interface RunningTry {
   readonly name: string;
-  isOver: boolean;
+  hasEnded: boolean;
   /** Whether its code is also recognized after an `await`. */
   isFollowed?: boolean;
 }
@@ -15,45 +15,45 @@ export interface Running {
  * code of the next one is recognized only until it returns.
  */
 export class Inside {
-  readonly #storage = new AsyncLocalStorage<Running>();
+  readonly #storage = new AsyncLocalStorage<RunningTry>();
   /** The try whose function runs right now and is recognized only until it returns. */
-  #called: Running | undefined;
-  #followed = 0;
+  #current: RunningTry | undefined;
+  #followedCount = 0;
   /** Names of the steps whose last function returned no promise. */
-  readonly #atOnce = new Set<string>();
+  readonly #syncNames = new Set<string>();
 
   /** The name of the step that the caller runs inside; undefined outside of steps. */
   get step(): string | undefined {
-    const running = this.#storage.getStore() ?? this.#called;
-    return running && !running.isOver ? running.name : undefined;
+    const running = this.#storage.getStore() ?? this.#current;
+    return running && !running.hasEnded ? running.name : undefined;
   }
 
-  /** Calls the function of a step. The caller must call `over` when the try has ended. */
-  call(running: Running, fn: () => unknown): unknown {
-    const given = this.#call(running, fn);
-    if (isThenable(given)) this.#atOnce.delete(running.name);
-    else this.#atOnce.add(running.name);
-    return given;
+  /** Calls the function of a step. The caller must call `end` when the try has ended. */
+  call(running: RunningTry, fn: () => unknown): unknown {
+    const result = this.#call(running, fn);
+    if (isThenable(result)) this.#syncNames.delete(running.name);
+    else this.#syncNames.add(running.name);
+    return result;
   }
 
-  #call(running: Running, fn: () => unknown): unknown {
-    if (this.#followed > 0 || !this.#atOnce.has(running.name)) {
+  #call(running: RunningTry, fn: () => unknown): unknown {
+    if (this.#followedCount > 0 || !this.#syncNames.has(running.name)) {
       running.isFollowed = true;
-      this.#followed++;
+      this.#followedCount++;
       return this.#storage.run(running, fn);
     }
-    const before = this.#called;
-    this.#called = running;
+    const previous = this.#current;
+    this.#current = running;
     try {
       return fn();
     } finally {
-      this.#called = before;
+      this.#current = previous;
     }
   }
 
-  over(running: Running): void {
-    running.isOver = true;
-    if (running.isFollowed && --this.#followed === 0) this.#storage.disable();
+  end(running: RunningTry): void {
+    running.hasEnded = true;
+    if (running.isFollowed && --this.#followedCount === 0) this.#storage.disable();
   }
 }
 

@@ -91,9 +91,9 @@ export class Journal {
     this.decide("top");
     const place = { ...this.#count(kind, name), alone: true };
     if (this.#style === "checkpoint") return place;
-    const there = this.#byCall.get(place.call);
-    if (there && place.call < this.#strictUntil && identity(there) !== identity(place))
-      throw new Mismatch(described(there), described(place), place.call);
+    const recorded = this.#byCall.get(place.call);
+    if (recorded && place.call < this.#strictUntil && identity(recorded) !== identity(place))
+      throw new Mismatch(describe(recorded), describe(place), place.call);
     return place;
   }
 
@@ -121,22 +121,22 @@ export class Journal {
   }
 
   #count(kind: StepKey["kind"], name: string): Omit<Place, "alone"> {
-    const counted = identity({ kind, name });
-    const n = this.#counts.get(counted) ?? 0;
-    this.#counts.set(counted, n + 1);
+    const key = identity({ kind, name });
+    const n = this.#counts.get(key) ?? 0;
+    this.#counts.set(key, n + 1);
     return { kind, name, n, base: this.#base, call: this.#calls++ };
   }
 
   #countFrom(base: number): void {
-    const own = this.#entries.filter((entry) => entry.base === base);
+    const entries = this.#entries.filter((entry) => entry.base === base);
     this.#base = base;
     this.#calls = 0;
     this.#counts.clear();
-    this.#byKey = new Map(own.map((entry) => [keyOf(entry), entry]));
+    this.#byKey = new Map(entries.map((entry) => [keyOf(entry), entry]));
     this.#unclaimed.clear();
-    for (const entry of own) this.#unclaimed.add(entry);
-    this.#byCall = new Map(own.map((entry) => [entry.call, entry]));
-    this.#lastCall = own.reduce((last, { call }) => Math.max(last, call), -1);
+    for (const entry of entries) this.#unclaimed.add(entry);
+    this.#byCall = new Map(entries.map((entry) => [entry.call, entry]));
+    this.#lastCall = entries.reduce((last, { call }) => Math.max(last, call), -1);
     this.#strictUntil = 0;
     while (this.#byCall.get(this.#strictUntil)?.alone) this.#strictUntil++;
   }
@@ -151,7 +151,7 @@ function keyOf(key: { kind: string; name: string; n: number }): string {
   return `${key.n} ${identity(key)}`;
 }
 
-function described({ kind, name, n }: { kind: string; name: string; n: number }): string {
-  const what = kind === "step" ? `step ${JSON.stringify(name)}` : kind;
-  return n === 0 ? what : `${what} (n ${n})`;
+function describe({ kind, name, n }: { kind: string; name: string; n: number }): string {
+  const text = kind === "step" ? `step ${JSON.stringify(name)}` : kind;
+  return n === 0 ? text : `${text} (n ${n})`;
 }

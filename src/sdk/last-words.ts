@@ -3,14 +3,14 @@ import type { Socket } from "node:net";
 import { systemClock } from "../core/time.ts";
 import type { Method, Params } from "../protocol/methods.ts";
 
-const LOOK_MS = 5;
+const POLL_MS = 5;
 const ID = "last words";
 
 /**
  * Makes a call from a process that is already exiting, where no event is delivered any more, and waits at most
  * `withinMs` for the response. A daemon that saw the process end first would assume that no call was made.
  */
-export function lastWords<M extends Method>(
+export function sendLastCall<M extends Method>(
   socket: Socket,
   { method, params, withinMs }: { method: M; params: Params<M>; withinMs: number },
 ): void {
@@ -20,12 +20,12 @@ export function lastWords<M extends Method>(
   if (fd === undefined || fd < 0) return;
   const deadline = systemClock.mono() + withinMs;
   const chunk = Buffer.alloc(64 * 1024);
-  let heard = "";
-  while (!heard.includes(JSON.stringify(ID)) && systemClock.mono() < deadline) {
+  let received = "";
+  while (!received.includes(JSON.stringify(ID)) && systemClock.mono() < deadline) {
     const size = read(fd, chunk);
     if (size === 0) return;
-    if (size === undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
-    else heard = heard.slice(-100) + chunk.toString("latin1", 0, size);
+    if (size === undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+    else received = received.slice(-100) + chunk.toString("latin1", 0, size);
   }
 }
 

@@ -3,7 +3,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
 import type { Method, Notified, Params, Result } from "../protocol/methods.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
-import { lastWords } from "./last-words.ts";
+import { sendLastCall } from "./last-words.ts";
 
 /**
  * A connection that outlives the daemon. When the connection breaks, the calls without a response are sent again, in
@@ -13,11 +13,11 @@ import { lastWords } from "./last-words.ts";
  *
  * The open socket keeps the process alive, and between two sockets the timer does.
  */
-const FIRST_BACKOFF_MS = 50;
-const LONGEST_BACKOFF_MS = 2_000;
+const MIN_BACKOFF_MS = 50;
+const MAX_BACKOFF_MS = 2_000;
 const STORE_BACKOFF_MS = 500;
 /** The response to a hello holds input, checkpoint and journal in one line: far more than a request may hold. */
-const LONGEST_HELLO_BYTES = 400 * 1024 * 1024;
+const MAX_HELLO_BYTES = 400 * 1024 * 1024;
 
 export type Hello = Result<"attempt/hello">;
 
@@ -40,12 +40,12 @@ interface Call {
 }
 
 export interface LinkEvents {
-  notified: (notified: Notified) => void;
-  reconnected: (hello: Hello) => void;
+  onNotification: (notification: Notified) => void;
+  onReconnect: (hello: Hello) => void;
 }
 
 /** Not repeated while the store is full: the caller handles the error better, or nobody waits for the result. */
-const onceOnly: ReadonlySet<Method> = new Set([
+const unrepeatable: ReadonlySet<Method> = new Set([
   "attempt/suspended",
   "attempt/progress",
   "attempt/artifact",
@@ -55,15 +55,15 @@ export class Link {
   /** The first response to `attempt/hello`, which holds the task. */
   readonly hello: Promise<Hello>;
   readonly #options: LinkOptions;
-  readonly #unanswered = new Set<Call>();
-  readonly #early: Notified[] = [];
+  readonly #pending = new Set<Call>();
+  readonly #earlyNotifications: Notified[] = [];
   #resolveHello!: (hello: Hello) => void;
-  #assigned = false;
+  #isAssigned = false;
   #events: LinkEvents | undefined;
   #socket: Socket | undefined;
   #rpc: RpcClient | undefined;
   #isClosed = false;
-  #backoffMs = FIRST_BACKOFF_MS;
+  #backoffMs = MIN_BACKOFF_MS;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class Link {
   /** Delivers the daemon's notifications from now on, after those that came since the hello. */
   listen(events: LinkEvents): void {
     this.#events = events;
-    for (const notified of this.#early.splice(0)) events.notified(notified);
+    for (const notification of this.#earlyNotifications.splice(0)) events.onNotification(notification);
   }
 
   /** Calls a method, and repeats the call if the daemon restarts. Rejects only with an error that a daemon returned. */
@@ -88,13 +88,13 @@ export class Link {
         resolve: resolve as (result: never) => void,
         reject,
       };
-      this.#unanswered.add(call);
+      this.#pending.add(call);
       this.#send(call);
     });
   }
 
   /** Sends a notification that nothing depends on. It is lost if no daemon is connected. */
-  tell<M extends Method>(method: M, params: Params<M>): void {
+  notify<M extends Method>(method: M, params: Params<M>): void {
     this.#rpc?.tell(method, params);
   }
 
@@ -105,13 +105,13 @@ export class Link {
   }
 
   /** Resolves when {@link isFlushed} is true. */
-  async flushed(): Promise<void> {
+  async flush(): Promise<void> {
     if (!this.isFlushed) await new Promise<void>((resolve) => this.#socket?.write("", () => resolve()));
   }
 
   /** Makes a call from a process that is exiting. The call is lost if no daemon is connected. */
-  sayLast<M extends Method>(method: M, params: Params<M>, withinMs: number): void {
-    if (this.#rpc && this.#socket) lastWords(this.#socket, { method, params, withinMs });
+  sendLast<M extends Method>(method: M, params: Params<M>, withinMs: number): void {
+    if (this.#rpc && this.#socket) sendLastCall(this.#socket, { method, params, withinMs });
   }
 
   /** Closes the connection for good. Calls without a response never settle. */
@@ -128,8 +128,8 @@ export class Link {
       this.#socket = socket;
       const rpc = new RpcClient(
         socket,
-        (method, params) => this.#notified({ method, params } as Notified),
-        LONGEST_HELLO_BYTES,
+        (method, params) => this.#deliver({ method, params } as Notified),
+        MAX_HELLO_BYTES,
       );
       socket.once("connect", () => {
         lostAt = Number.POSITIVE_INFINITY;
@@ -139,7 +139,7 @@ export class Link {
       lostAt = Math.min(lostAt, systemClock.mono());
       if (this.#isAbandoned(lostAt)) return this.#options.onAbandoned?.();
       await new Promise((resolve) => setTimeout(resolve, this.#backoffMs));
-      this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS);
+      this.#backoffMs = Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS);
     }
   }
 
@@ -150,14 +150,14 @@ export class Link {
       const hello = await rpc.call("attempt/hello", { token, sdk });
       if (this.#isClosed) return;
       this.#rpc = rpc;
-      this.#backoffMs = FIRST_BACKOFF_MS;
-      for (const call of this.#unanswered) this.#send(call);
-      if (this.#assigned) this.#events?.reconnected(hello);
-      this.#assigned = true;
+      this.#backoffMs = MIN_BACKOFF_MS;
+      for (const call of this.#pending) this.#send(call);
+      if (this.#isAssigned) this.#events?.onReconnect(hello);
+      this.#isAssigned = true;
       this.#resolveHello(hello);
       await rpc.closed;
     } catch (error) {
-      if (isNamed(error, "StaleAttempt")) this.#stale();
+      if (isNamed(error, "StaleAttempt")) this.#handleStale();
     } finally {
       this.#rpc = undefined;
       rpc.close();
@@ -166,42 +166,42 @@ export class Link {
 
   #isAbandoned(lostAt: number): boolean {
     const { abandonAfterMs = Number.POSITIVE_INFINITY } = this.#options;
-    return !this.#assigned && systemClock.mono() - lostAt > abandonAfterMs;
+    return !this.#isAssigned && systemClock.mono() - lostAt > abandonAfterMs;
   }
 
   #send(call: Call): void {
     this.#rpc?.call(call.method, call.params).then(
       (result) => {
-        if (this.#unanswered.delete(call)) call.resolve(result as never);
+        if (this.#pending.delete(call)) call.resolve(result as never);
       },
-      (error: AgentctlError) => this.#failed(call, error),
+      (error: AgentctlError) => this.#handleError(call, error),
     );
   }
 
-  #failed(call: Call, error: AgentctlError): void {
+  #handleError(call: Call, error: AgentctlError): void {
     if (isNamed(error, "DaemonUnreachable") || this.#isClosed) return;
-    const waits = isNamed(error, "StoreUnavailable") && !onceOnly.has(call.method);
-    if (isNamed(error, "StaleAttempt")) this.#stale();
-    else if (waits) this.#sendLater(call);
-    else if (this.#unanswered.delete(call)) call.reject(error);
+    const shouldRetry = isNamed(error, "StoreUnavailable") && !unrepeatable.has(call.method);
+    if (isNamed(error, "StaleAttempt")) this.#handleStale();
+    else if (shouldRetry) this.#sendLater(call);
+    else if (this.#pending.delete(call)) call.reject(error);
   }
 
   /** Sends a call again until the store accepts it, because a full disk must not end a task. */
   #sendLater(call: Call): void {
     const rpc = this.#rpc;
     setTimeout(() => {
-      if (rpc === this.#rpc && this.#unanswered.has(call)) this.#send(call);
+      if (rpc === this.#rpc && this.#pending.has(call)) this.#send(call);
     }, STORE_BACKOFF_MS);
   }
 
-  #stale(): void {
+  #handleStale(): void {
     this.close();
     this.#options.onStale();
   }
 
-  #notified(notified: Notified): void {
-    if (this.#events) this.#events.notified(notified);
-    else this.#early.push(notified);
+  #deliver(notification: Notified): void {
+    if (this.#events) this.#events.onNotification(notification);
+    else this.#earlyNotifications.push(notification);
   }
 }
 

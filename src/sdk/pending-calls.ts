@@ -30,13 +30,13 @@ export class PendingCall {
   /** The value that a step keeps for its next run, as JSON. */
   kept: string | undefined;
   /** Whether the process must not end for this call: the sleep is too short, or an attempt to leave was refused. */
-  stays = false;
+  mustStay = false;
 
   constructor(changed: () => void) {
     this.#changed = changed;
   }
 
-  is(state: FlightState): void {
+  setState(state: FlightState): void {
     this.state = state;
     this.#changed();
   }
@@ -48,11 +48,11 @@ export class PendingCalls {
   readonly #pauseChanged: (isPausing: boolean) => void;
   #parked: (() => void)[] = [];
   /** The number of calls that have a place, and the place of the call that is alone. */
-  #placed = 0;
+  #placedCount = 0;
   #alone: Place | undefined;
   #isPausing = false;
   #isLeaving = false;
-  #isConsidering = false;
+  #isCheckScheduled = false;
   #hasEnded = false;
 
   /**
@@ -80,29 +80,29 @@ export class PendingCalls {
   }
 
   begin(): PendingCall {
-    const flight = new PendingCall(() => this.#consider());
+    const flight = new PendingCall(() => this.#scheduleCheck());
     this.#flights.add(flight);
     return flight;
   }
 
   /** Gives a call its place. If another call in flight has a place, neither of them is alone. */
-  placed(flight: PendingCall, place: Place): void {
+  setPlace(flight: PendingCall, place: Place): void {
     flight.place = place;
-    place.alone = this.#placed === 0;
+    place.alone = this.#placedCount === 0;
     if (this.#alone) this.#alone.alone = false;
     this.#alone = place.alone ? place : undefined;
-    this.#placed++;
+    this.#placedCount++;
   }
 
   end(flight: PendingCall): void {
-    if (this.#flights.delete(flight) && flight.place) this.#placed--;
+    if (this.#flights.delete(flight) && flight.place) this.#placedCount--;
     if (this.#alone === flight.place) this.#alone = undefined;
-    this.#consider();
+    this.#scheduleCheck();
   }
 
   pause(): void {
     this.#setPausing(true);
-    this.#consider();
+    this.#scheduleCheck();
   }
 
   #setPausing(isPausing: boolean): void {
@@ -112,7 +112,7 @@ export class PendingCalls {
   }
 
   /** Calls the pause off. Parked calls continue in their order. */
-  goOn(): void {
+  resume(): void {
     this.#setPausing(false);
     if (!this.#isLeaving) this.#release();
   }
@@ -133,21 +133,21 @@ export class PendingCalls {
   }
 
   async #park(flight: PendingCall): Promise<void> {
-    flight.is("parked");
+    flight.setState("parked");
     await new Promise<void>((resolve) => this.#parked.push(resolve));
-    flight.is("busy");
+    flight.setState("busy");
   }
 
   #release(): void {
-    for (const go of this.#parked.splice(0)) go();
-    this.#consider();
+    for (const callback of this.#parked.splice(0)) callback();
+    this.#scheduleCheck();
   }
 
-  #consider(): void {
-    if (this.#isConsidering) return;
-    this.#isConsidering = true;
+  #scheduleCheck(): void {
+    if (this.#isCheckScheduled) return;
+    this.#isCheckScheduled = true;
     setImmediate(() => {
-      this.#isConsidering = false;
+      this.#isCheckScheduled = false;
       const leave = this.#reasonToLeave();
       if (leave) void this.#tryToLeave(leave);
     });
@@ -158,7 +158,7 @@ export class PendingCalls {
     const flights = [...this.#flights];
     if (flights.some(({ state }) => state === "busy")) return undefined;
     if (this.#isPausing) return { for: "pause" };
-    if (flights.some(({ stays }) => stays)) return undefined;
+    if (flights.some(({ mustStay: stays }) => stays)) return undefined;
     if (flights.every(({ state }) => state === "asking")) return { for: "ask" };
     if (!flights.every(({ state }) => state === "sleeping")) return undefined;
     return { for: "sleep", until: Math.min(...flights.map(({ until }) => until)) };
@@ -178,6 +178,6 @@ export class PendingCalls {
   }
 
   #stay(): void {
-    for (const flight of this.#flights) if (flight.state !== "parked") flight.stays = true;
+    for (const flight of this.#flights) if (flight.state !== "parked") flight.mustStay = true;
   }
 }

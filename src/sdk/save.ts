@@ -27,9 +27,9 @@ export async function save(session: Session, value: unknown): Promise<void> {
 
 async function inTurn(session: Session, work: () => Promise<void>): Promise<void> {
   if (session.journal.style === "top") return work();
-  const before = session.moving;
+  const previous = session.moving;
   const turn = (async () => {
-    await before;
+    await previous;
     await work();
   })();
   const settled = turn
@@ -48,9 +48,9 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
     return;
   }
   await calls.open(flight);
-  const common = { value: fromJson(text), nonce: randomUUID() };
+  const params = { value: fromJson(text), nonce: randomUUID() };
   if (journal.style === "top") {
-    await link.call("attempt/checkpoint", { ...common, base: 0 });
+    await link.call("attempt/checkpoint", { ...params, base: 0 });
     session.saved = { durable: text, seen: text };
     return;
   }
@@ -58,7 +58,7 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
   const kept = keptAfterSave(moving);
   const unused = journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));
   const { seq } = await link.call("attempt/checkpoint", {
-    ...common,
+    ...params,
     ...(kept.length > 0 && { kept }),
     ...(unused.length > 0 && { unused }),
   });
@@ -71,7 +71,7 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
     moved.map(({ place }) => place),
   );
   for (const each of moved) each.onMoved?.();
-  for (const tellAgain of session.running) tellAgain();
+  for (const report of session.running) report();
 }
 
 /**
@@ -83,17 +83,17 @@ function isSavedAlready({ journal, saved }: Session, text: string): boolean {
   return text === saved.durable && journal.unclaimed.length > 0;
 }
 
-type Placed = PendingCall & { place: Place };
+type PlacedCall = PendingCall & { place: Place };
 
 /** Returns the calls in flight that have a place in the journal, in the order in which they were made. */
-function movingCalls({ calls }: Session): Placed[] {
-  return [...calls.flights].filter((call): call is Placed => call.place !== undefined);
+function movingCalls({ calls }: Session): PlacedCall[] {
+  return [...calls.flights].filter((call): call is PlacedCall => call.place !== undefined);
 }
 
 /** Returns the values that running steps keep. They move with the steps, in the transaction of the checkpoint. */
-function keptAfterSave(calls: readonly Placed[]): { name: string; n: number; value: unknown }[] {
+function keptAfterSave(calls: readonly PlacedCall[]): { name: string; n: number; value: unknown }[] {
   const numbers = Journal.numbersAfterSave(calls.map(({ place }) => place));
-  return calls.flatMap(({ place, kept }, at) =>
-    kept === undefined ? [] : [{ name: place.name, n: numbers[at] as number, value: fromJson(kept) }],
+  return calls.flatMap(({ place, kept }, index) =>
+    kept === undefined ? [] : [{ name: place.name, n: numbers[index] as number, value: fromJson(kept) }],
   );
 }

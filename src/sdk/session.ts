@@ -36,7 +36,7 @@ export class Session {
   /** The file in which brief steps are made durable; undefined if the daemon names none. */
   readonly steps: StepFile | undefined;
   /** When the daemon was last notified that the step file has new steps, by the monotonic clock, in ms. */
-  wordAt = Number.NEGATIVE_INFINITY;
+  lastNoticeAt = Number.NEGATIVE_INFINITY;
   /** Controls `task.signal`. */
   readonly aborter = new AbortController();
   /** Aborted together with `aborter`. The SDK itself listens here, so that only the module listens to `task.signal`. */
@@ -44,7 +44,7 @@ export class Session {
   /** Controls `task.pausing`. Replaced when a pause is called off. */
   pausing = new AbortController();
   /** Whether the module listened when its signals were aborted. */
-  wasListened = false;
+  hadListeners = false;
   readonly inside = new Inside();
   /** The signals that the functions of running steps have read. */
   readonly stepSignals = new Set<AbortSignal>();
@@ -67,19 +67,19 @@ export class Session {
   /** Settles when the daemon has acknowledged the save from which the next calls are counted. */
   moving: Promise<void> | undefined;
   #isCanceled = false;
-  readonly #left: () => void;
-  readonly #end: (outcome: Outcome) => void;
+  readonly #onLeave: () => void;
+  readonly #onEnd: (outcome: Outcome) => void;
 
   /** `left` is called when the daemon is about to end the process, `end` when the attempt ends but the module runs. */
   constructor(
     hello: Hello,
     link: Link,
-    { left, end }: { left: () => void; end: (outcome: Outcome) => void },
+    { left: onLeave, end: onEnd }: { left: () => void; end: (outcome: Outcome) => void },
   ) {
     this.hello = hello;
     this.link = link;
-    this.#left = left;
-    this.#end = end;
+    this.#onLeave = onLeave;
+    this.#onEnd = onEnd;
     this.maxBytes = Math.min(hello.maxBytes, MAX_LINE_BYTES - ENVELOPE_BYTES);
     const data = Buffer.from(hello.checkpoint?.data ?? "", "base64").toString() || undefined;
     this.saved = { durable: data, seen: data };
@@ -95,8 +95,8 @@ export class Session {
     this.progress = new Progress(link);
     this.steps = hello.module?.steps && new StepFile(hello.module.steps);
     link.listen({
-      notified: (notified) => this.#notified(notified),
-      reconnected: (again) => this.#reconnected(again),
+      onNotification: (notification) => this.#handleNotification(notification),
+      onReconnect: (hello) => this.#handleReconnect(hello),
     });
     if (hello.pausing) this.calls.pause();
   }
@@ -111,7 +111,7 @@ export class Session {
   }
 
   /** Whether the module listens to `task.signal` or to the signal of a step. */
-  get isListened(): boolean {
+  get hasListeners(): boolean {
     const signals = [this.aborter.signal, ...this.stepSignals];
     return signals.some((signal) => getEventListeners(signal, "abort").length > 0);
   }
@@ -122,12 +122,12 @@ export class Session {
   }
 
   /** Makes a journaled call: replays its entry in the journal, or runs it. */
-  async journaled<T>({ kind, name, run, replay }: JournaledCall<T>): Promise<T> {
+  async callJournaled<T>({ kind, name, run, replay }: JournaledCall<T>): Promise<T> {
     const flight = this.calls.begin();
     try {
       // No `await` if there is nothing to wait for: calls are counted in the turn in which they are made.
       while (this.isMoving) await this.moving;
-      const place = this.#placed(kind, name, flight);
+      const place = this.#placeCall(kind, name, flight);
       if (!place) return await never();
       if (this.calls.isHeld) await this.calls.pass(flight);
       const entry = this.journal.find(place);
@@ -138,48 +138,48 @@ export class Session {
   }
 
   /** Throws if the caller runs inside a step that has not ended. */
-  refuseInStep(call: string, rather = "call it after the step"): void {
+  refuseInStep(call: string, advice = "call it after the step"): void {
     const { step } = this.inside;
     if (step === undefined) return;
     throw new Error(
-      `${call} was called inside the step ${JSON.stringify(step)}: a step is stored as one result, so it cannot contain other calls; ${rather}`,
+      `${call} was called inside the step ${JSON.stringify(step)}: a step is stored as one result, so it cannot contain other calls; ${advice}`,
     );
   }
 
   /** Throws CheckpointTooLarge for a value that is too large for the daemon to store. */
-  refuseLarge(text: string | undefined, what: string): void {
+  refuseLarge(text: string | undefined, subject: string): void {
     const size = text === undefined ? 0 : Buffer.byteLength(text);
     if (size > this.maxBytes)
       throw new AgentctlError("CheckpointTooLarge", {
         id: this.hello.id,
-        what,
+        what: subject,
         size,
         limit: this.maxBytes,
       });
   }
 
   /** Throws CheckpointTooLarge for a result that would make the journal too large to give to a later attempt. */
-  refuseBeyondJournal(text: string | undefined, what: string): void {
+  refuseBeyondJournal(text: string | undefined, subject: string): void {
     const limit = this.hello.module?.journalMaxBytes ?? Number.POSITIVE_INFINITY;
     const size = this.journalBytes + (text === undefined ? 0 : Buffer.byteLength(text));
     if (size > limit)
       throw new AgentctlError("CheckpointTooLarge", {
         id: this.hello.id,
-        what: `the journal with ${what}`,
+        what: `the journal with ${subject}`,
         size,
         limit,
       });
     this.journalBytes = size;
   }
 
-  #placed(kind: StepKey["kind"], name: string, flight: PendingCall): Place | undefined {
+  #placeCall(kind: StepKey["kind"], name: string, flight: PendingCall): Place | undefined {
     try {
       const place = this.journal.place(kind, name);
-      this.calls.placed(flight, place);
+      this.calls.setPlace(flight, place);
       return place;
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error;
-      this.#end({ error: { name: error.name, message: error.message, data: error.data } });
+      this.#onEnd({ error: { name: error.name, message: error.message, data: error.data } });
       return undefined;
     }
   }
@@ -197,12 +197,12 @@ export class Session {
       const value = fromJson(this.saved.durable);
       await this.link.call("attempt/suspended", { for: "pause", base: this.journal.base, value });
     }
-    this.#left();
+    this.#onLeave();
   }
 
-  #notified({ method, params }: Notified): void {
+  #handleNotification({ method, params }: Notified): void {
     if (method === "attempt/cancel") {
-      this.link.tell("attempt/alive", {});
+      this.link.notify("attempt/alive", {});
       this.#abort("The task was canceled", true);
     }
     if (method === "attempt/message") this.onMessage?.();
@@ -220,16 +220,16 @@ export class Session {
   #abort(message: string, isCancel: boolean): void {
     this.#isCanceled ||= isCancel;
     const reason = new DOMException(message, "AbortError");
-    this.wasListened = this.isListened;
+    this.hadListeners = this.hasListeners;
     this.stopper.abort(reason);
     this.aborter.abort(reason);
   }
 
   /** The messages between this process and the last daemon may be lost: about the pause, an answer, what runs. */
-  #reconnected(hello: Hello): void {
+  #handleReconnect(hello: Hello): void {
     if (hello.pausing) this.calls.pause();
-    else this.calls.goOn();
-    for (const tellAgain of this.running) tellAgain();
+    else this.calls.resume();
+    for (const report of this.running) report();
     this.onMessage?.();
   }
 }

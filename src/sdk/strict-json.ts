@@ -20,11 +20,11 @@ export function fromJson(text: string | undefined): unknown {
 }
 
 /** The nesting that a message may have (see protocol/framing.ts), less some levels for the message around the value. */
-const DEEPEST = 1000;
+const MAX_DEPTH = 1000;
 
-type Above = Map<object, string>;
+type Ancestors = Map<object, string>;
 
-function check(value: unknown, path: string, above: Above): void {
+function check(value: unknown, path: string, ancestors: Ancestors): void {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -33,7 +33,7 @@ function check(value: unknown, path: string, above: Above): void {
       if (!Number.isFinite(value)) refuse(path, String(value));
       return;
     case "object":
-      if (value !== null) checkObject(value, path, above);
+      if (value !== null) checkObject(value, path, ancestors);
       return;
     case "undefined":
       refuse(path, "undefined");
@@ -43,36 +43,41 @@ function check(value: unknown, path: string, above: Above): void {
   }
 }
 
-function checkObject(value: object, path: string, above: Above): void {
-  const cycle = above.get(value);
+function checkObject(value: object, path: string, ancestors: Ancestors): void {
+  const cycle = ancestors.get(value);
   if (cycle) throw new TypeError(`${path} leads back to ${cycle}, which JSON cannot hold`);
-  if (above.size >= DEEPEST) throw new TypeError(`${path.slice(0, 200)}… is nested deeper than ${DEEPEST}`);
-  above.set(value, path);
-  if (hasToJson(value)) checkConverted(value, path, above);
-  else if (Array.isArray(value)) checkArray(value, path, above);
-  else checkFields(value, path, above);
-  above.delete(value);
+  if (ancestors.size >= MAX_DEPTH)
+    throw new TypeError(`${path.slice(0, 200)}… is nested deeper than ${MAX_DEPTH}`);
+  ancestors.set(value, path);
+  if (hasToJson(value)) checkConverted(value, path, ancestors);
+  else if (Array.isArray(value)) checkArray(value, path, ancestors);
+  else checkFields(value, path, ancestors);
+  ancestors.delete(value);
 }
 
 function hasToJson(value: object): value is { toJSON: (key: string) => unknown } {
   return typeof (value as { toJSON?: unknown }).toJSON === "function";
 }
 
-function checkConverted(value: { toJSON: (key: string) => unknown }, path: string, above: Above): void {
+function checkConverted(
+  value: { toJSON: (key: string) => unknown },
+  path: string,
+  ancestors: Ancestors,
+): void {
   if (value instanceof Date && Number.isNaN(value.getTime())) refuse(path, "an invalid Date");
   const converted = value.toJSON("");
-  if (converted !== value) check(converted, path, above);
+  if (converted !== value) check(converted, path, ancestors);
 }
 
-function checkArray(value: unknown[], path: string, above: Above): void {
-  for (let at = 0; at < value.length; at++) check(value[at], `${path}[${at}]`, above);
+function checkArray(value: unknown[], path: string, ancestors: Ancestors): void {
+  for (let index = 0; index < value.length; index++) check(value[index], `${path}[${index}]`, ancestors);
 }
 
-function checkFields(value: object, path: string, above: Above): void {
+function checkFields(value: object, path: string, ancestors: Ancestors): void {
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
   if (!isPlain(value) && (ArrayBuffer.isView(value) || Object.keys(value).length === 0))
     refuse(path, `a ${value.constructor?.name || "class instance"}`);
-  for (const [key, field] of fields) check(field, path + accessor(key), above);
+  for (const [key, field] of fields) check(field, path + accessor(key), ancestors);
 }
 
 /** Whether `value` is a plain object, also if it comes from another realm, such as that of `node:vm`. */
@@ -85,6 +90,6 @@ function accessor(key: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
-function refuse(path: string, what: string): never {
-  throw new TypeError(`${path} is ${what}, which JSON cannot hold`);
+function refuse(path: string, kind: string): never {
+  throw new TypeError(`${path} is ${kind}, which JSON cannot hold`);
 }

@@ -21,7 +21,7 @@ export async function suspendAt(
   flight: PendingCall,
   options: SuspendOptions,
 ): Promise<never> {
-  const params = checked(options);
+  const params = parseOptions(options);
   await session.calls.open(flight);
   await session.link.call("attempt/suspend", params);
   session.calls.pause();
@@ -31,9 +31,9 @@ export async function suspendAt(
   );
 }
 
-function checked(options: SuspendOptions) {
-  const known = ["cause", "reason", "until", "error"] as const;
-  const { cause, reason, until, error } = checkedOptions(options, known, "suspend()");
+function parseOptions(options: SuspendOptions) {
+  const names = ["cause", "reason", "until", "error"] as const;
+  const { cause, reason, until, error } = checkedOptions(options, names, "suspend()");
   if (cause === undefined || !suspendCauses.includes(cause))
     throw new TypeError(`suspend(): cause is ${JSON.stringify(cause)}; it takes ${suspendCauses.join(", ")}`);
   if (reason !== undefined && typeof reason !== "string")
@@ -48,8 +48,8 @@ function checked(options: SuspendOptions) {
 
 /** Converts `until` to ISO 8601. Throws a TypeError for an invalid time. */
 function timeOf(until: Date | string | number): string {
-  const at = new Date(until);
-  if (!Number.isNaN(at.getTime())) return at.toISOString();
+  const date = new Date(until);
+  if (!Number.isNaN(date.getTime())) return date.toISOString();
   throw new TypeError(
     `suspend(): until is ${JSON.stringify(until)}; it takes a Date, a time in ISO 8601 or milliseconds since 1970`,
   );

@@ -53,7 +53,7 @@ function checkpoint({ hello, journal, saved }: Session): unknown {
 
 async function messages(session: Session): Promise<string[]> {
   session.refuseInStep("task.messages()");
-  return session.journaled({
+  return session.callJournaled({
     kind: "messages",
     name: "messages",
     replay: ({ value }) => value as string[],

@@ -141,7 +141,7 @@ class Attempt {
   async #terminated(): Promise<void> {
     // The notification and the signal take different ways.
     if (!this.#session.isCanceled) await new Promise((resolve) => setTimeout(resolve, WORD_MS));
-    if (this.#session.isCanceled && this.#session.wasListened) return;
+    if (this.#session.isCanceled && this.#session.hadListeners) return;
     this.#isOver = true;
     process.removeAllListeners("SIGTERM");
     process.kill(process.pid, "SIGTERM");
@@ -153,7 +153,7 @@ class Attempt {
     this.#isOver = true;
     const message = `the module ended its process by process.exit(${code}); return from the task, or throw`;
     process.stderr.write(`${message}\n`);
-    this.#link.sayLast("attempt/result", { error: { name: "Error", message } }, LAST_WORDS_MS);
+    this.#link.sendLast("attempt/result", { error: { name: "Error", message } }, LAST_WORDS_MS);
     process.exitCode = 1;
   }
 }

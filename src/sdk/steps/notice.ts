@@ -16,56 +16,56 @@ export class Notice {
   readonly #place: Place;
   readonly #startedAt = systemClock.mono();
   readonly #timer: NodeJS.Timeout | undefined;
-  #isTold = false;
-  #tookMs = 0;
+  #isReported = false;
+  #durationMs = 0;
 
   constructor(session: Session, place: Place) {
     this.#session = session;
     this.#place = place;
     this.isBrief = session.briefness.expects(place.name);
-    if (this.isBrief) this.#timer = setTimeout(() => this.tell(), BRIEF_MS);
+    if (this.isBrief) this.#timer = setTimeout(() => this.report(), BRIEF_MS);
   }
 
   /** Reports the step now, and again to a daemon that starts while the step runs. */
-  tell(): void {
-    this.#isTold = true;
-    this.#say();
-    this.#session.running.add(this.#say);
+  report(): void {
+    this.#isReported = true;
+    this.#sendStart();
+    this.#session.running.add(this.#sendStart);
   }
 
   /** Called when the step's function has ended. */
-  over(): void {
+  end(): void {
     clearTimeout(this.#timer);
-    this.#session.running.delete(this.#say);
-    this.#tookMs = systemClock.mono() - this.#startedAt;
+    this.#session.running.delete(this.#sendStart);
+    this.#durationMs = systemClock.mono() - this.#startedAt;
     this.#session.briefness.learn(this.#place.name, this.wasBrief);
   }
 
-  /** Whether the step took less than {@link BRIEF_MS}. Valid only after `over`. */
+  /** Whether the step took less than {@link BRIEF_MS}. Valid only after `end`. */
   get wasBrief(): boolean {
-    return this.#tookMs < BRIEF_MS;
+    return this.#durationMs < BRIEF_MS;
   }
 
   /** Called when the step has failed, and so has no result. */
-  failed(): void {
-    this.over();
-    if (this.#isTold) this.#sayOver();
+  markFailed(): void {
+    this.end();
+    if (this.#isReported) this.#sendEnd();
   }
 
   /** Called when the step's result is in the step file. */
-  written(): void {
+  markWritten(): void {
     const now = systemClock.mono();
-    if (!this.#isTold && now - this.#session.wordAt < REPORT_INTERVAL_MS) return;
-    this.#session.wordAt = now;
-    this.#sayOver();
+    if (!this.#isReported && now - this.#session.lastNoticeAt < REPORT_INTERVAL_MS) return;
+    this.#session.lastNoticeAt = now;
+    this.#sendEnd();
   }
 
-  #sayOver(): void {
-    this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: false });
+  #sendEnd(): void {
+    this.#session.link.notify("attempt/step", { ...keyOf(this.#place), started: false });
   }
 
-  readonly #say = () => {
-    this.#session.link.tell("attempt/step", { ...keyOf(this.#place), started: true });
+  readonly #sendStart = () => {
+    this.#session.link.notify("attempt/step", { ...keyOf(this.#place), started: true });
   };
 }
 

@@ -8,11 +8,11 @@ import { type StepRecord, stepLine } from "../../home/step-record.ts";
 const SIZE_BYTES = 256 * 1024;
 
 /** A larger step goes through the daemon, and leaves the room to others. */
-const LARGEST_BYTES = SIZE_BYTES / 8;
+const MAX_STEP_BYTES = SIZE_BYTES / 8;
 
 /** Longer writes block the module too much. After this many of them in a row, steps go through the daemon. */
 const SLOW_MS = 5;
-const MOST_SLOW = 3;
+const MAX_SLOW_WRITES = 3;
 /** How long steps then go through the daemon before the file is tried again. */
 const REST_MS = 1000;
 
@@ -23,7 +23,7 @@ export interface Full {
   written: number;
 }
 
-interface Waiting {
+interface PendingStep {
   line: Buffer;
   done: (isDurable: boolean) => void;
 }
@@ -42,11 +42,11 @@ export class StepFile {
   #isGivenUp = false;
   #isFull = false;
   #timesFull = 0;
-  #at = 0;
+  #offset = 0;
   #number = 1;
-  #slow = 0;
+  #slowWrites = 0;
   #restsUntil = 0;
-  #waiting: Waiting[] = [];
+  #pending: PendingStep[] = [];
 
   constructor({ path, key }: { path: string; key: string }, { slowMs = SLOW_MS } = {}) {
     this.#path = path;
@@ -57,7 +57,7 @@ export class StepFile {
   /** Starts to create the file. Until it is ready, steps go through the daemon. */
   prepare(): void {
     if (this.#isGivenUp) return;
-    this.#preparing ??= this.#make().catch(() => void this.#giveUp());
+    this.#preparing ??= this.#create().catch(() => void this.#giveUp());
   }
 
   /** Undefined while the file has room. */
@@ -73,20 +73,20 @@ export class StepFile {
     if (!this.#isFull || times !== this.#timesFull) return;
     if (!isTaken) return void this.#giveUp();
     this.#isFull = false;
-    this.#at = 0;
+    this.#offset = 0;
   }
 
   /** Resolves with true when the step is on disk, or with false if it must be sent to the daemon. */
   append(step: StepRecord): Promise<boolean> {
     if (this.#fd === undefined || this.#isFull || this.#isResting) return Promise.resolve(false);
     const line = Buffer.from(stepLine(this.#key, { ...step, number: this.#number }));
-    if (line.length > LARGEST_BYTES) return Promise.resolve(false);
+    if (line.length > MAX_STEP_BYTES) return Promise.resolve(false);
     this.#number++;
-    return new Promise((done) => {
+    return new Promise((resolve) => {
       // At the end of this turn of the event loop, so that steps that end together share one wait. The socket is read
       // in between.
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ line, done });
+      if (this.#pending.length === 0) setImmediate(() => this.#flush());
+      this.#pending.push({ line, done: resolve });
     });
   }
 
@@ -95,41 +95,41 @@ export class StepFile {
   }
 
   #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    const fitting = this.#isFull ? 0 : this.#fitting(waiting);
-    const isDurable = fitting > 0 && this.#write(waiting.slice(0, fitting).map(({ line }) => line));
-    if (fitting < waiting.length) {
+    const pending = this.#pending;
+    this.#pending = [];
+    const fitCount = this.#isFull ? 0 : this.#countFitting(pending);
+    const isDurable = fitCount > 0 && this.#write(pending.slice(0, fitCount).map(({ line }) => line));
+    if (fitCount < pending.length) {
       if (!this.#isFull) this.#timesFull++;
       this.#isFull = true;
-      this.#number -= waiting.length - fitting;
+      this.#number -= pending.length - fitCount;
     }
-    for (const [i, { done }] of waiting.entries()) done(isDurable && i < fitting);
+    for (const [i, { done }] of pending.entries()) done(isDurable && i < fitCount);
   }
 
   /** Returns how many of the lines fit into the room that is left. */
-  #fitting(waiting: readonly Waiting[]): number {
-    let room = SIZE_BYTES - this.#at;
-    const first = waiting.findIndex(({ line }) => {
+  #countFitting(pending: readonly PendingStep[]): number {
+    let room = SIZE_BYTES - this.#offset;
+    const index = pending.findIndex(({ line }) => {
       room -= line.length;
       return room < 0;
     });
-    return first < 0 ? waiting.length : first;
+    return index < 0 ? pending.length : index;
   }
 
   #write(lines: Buffer[]): boolean {
     const bytes = lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines);
-    const began = systemClock.mono();
+    const startedAt = systemClock.mono();
     try {
-      const written = writeSync(this.#fd as number, bytes, 0, bytes.length, this.#at);
+      const written = writeSync(this.#fd as number, bytes, 0, bytes.length, this.#offset);
       if (written < bytes.length) return this.#giveUp();
       fdatasyncSync(this.#fd as number);
     } catch {
       return this.#giveUp();
     }
-    this.#at += bytes.length;
-    this.#slow = systemClock.mono() - began > this.#slowMs ? this.#slow + 1 : 0;
-    if (this.#slow >= MOST_SLOW) this.#restsUntil = systemClock.mono() + REST_MS;
+    this.#offset += bytes.length;
+    this.#slowWrites = systemClock.mono() - startedAt > this.#slowMs ? this.#slowWrites + 1 : 0;
+    if (this.#slowWrites >= MAX_SLOW_WRITES) this.#restsUntil = systemClock.mono() + REST_MS;
     return true;
   }
 
@@ -147,7 +147,7 @@ export class StepFile {
   }
 
   /** Allocates all room ahead, so that a step changes only its own bytes on the disk and also fits on a full disk. */
-  async #make(): Promise<void> {
+  async #create(): Promise<void> {
     const fd = await promisify(open)(this.#path, "wx", 0o600);
     try {
       const { bytesWritten } = await promisify(write)(fd, Buffer.alloc(SIZE_BYTES));

@@ -8,9 +8,9 @@ import { keyOf } from "./notice.ts";
 import type { StepSignal } from "./step-signal.ts";
 
 /** The daemon accepts no more: a kept value is a token, not a checkpoint. */
-const LARGEST_KEPT_BYTES = 64 * 1024;
+const MAX_KEPT_BYTES = 64 * 1024;
 
-interface About {
+interface TryInfo {
   place: Place;
   flight: PendingCall;
   signal: StepSignal;
@@ -21,32 +21,30 @@ interface About {
 export class StepTry implements StepContext {
   readonly try: number;
   readonly #session: Session;
-  readonly #about: About;
+  readonly #info: TryInfo;
 
-  constructor(session: Session, about: About) {
+  constructor(session: Session, info: TryInfo) {
     this.#session = session;
-    this.#about = about;
-    this.try = about.count;
+    this.#info = info;
+    this.try = info.count;
   }
 
   get signal(): AbortSignal {
-    return this.#about.signal.get();
+    return this.#info.signal.get();
   }
 
   get kept(): unknown {
-    return fromJson(this.#about.flight.kept);
+    return fromJson(this.#info.flight.kept);
   }
 
   readonly keep = async (value: unknown): Promise<void> => {
-    const { place, flight } = this.#about;
+    const { place, flight } = this.#info;
     const text = toJson(value, "the value of step.keep()");
     if (text === undefined)
       throw new TypeError("step.keep(value): value is undefined, which JSON cannot hold");
     const size = Buffer.byteLength(text);
-    if (size > LARGEST_KEPT_BYTES)
-      throw new TypeError(
-        `step.keep(value): it has ${size} bytes; the largest allowed is ${LARGEST_KEPT_BYTES}`,
-      );
+    if (size > MAX_KEPT_BYTES)
+      throw new TypeError(`step.keep(value): it has ${size} bytes; the largest allowed is ${MAX_KEPT_BYTES}`);
     flight.kept = text;
     // A checkpoint that is saved meanwhile moves the step, with the value kept before. So send this value again.
     for (let base: number | undefined; base !== place.base; ) {
@@ -60,9 +58,9 @@ export class StepTry implements StepContext {
 
   readonly safePoint = async (): Promise<void> => {
     const { calls } = this.#session;
-    if (calls.isHeld) await calls.pass(this.#about.flight);
+    if (calls.isHeld) await calls.pass(this.#info.flight);
   };
 
   readonly suspend = (options: SuspendOptions): Promise<never> =>
-    suspendAt(this.#session, this.#about.flight, options);
+    suspendAt(this.#session, this.#info.flight, options);
 }
