@@ -24,41 +24,42 @@ function findGuard(
   pid: number | undefined,
   { processes, runDir }: Supervision,
 ): ProcessId | null {
-  const isIt = (each: number) => isGuard(processes.argv(each), runDir, key);
-  if (pid !== undefined) return isIt(pid) ? identify(pid, processes) : null;
-  const found = [...processes.scan()].flatMap((stat) =>
-    stat && stat.state !== "Z" && stat.pid !== process.pid && isIt(stat.pid) ? [stat] : [],
+  const isGuardPid = (each: number) => isGuard(processes.argv(each), runDir, key);
+  if (pid !== undefined) return isGuardPid(pid) ? identify(pid, processes) : null;
+  const guards = [...processes.scan()].flatMap((stat) =>
+    stat && stat.state !== "Z" && stat.pid !== process.pid && isGuardPid(stat.pid) ? [stat] : [],
   );
   // The guard's subshells have the same arguments, but are younger.
-  const [first] = found.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
+  const [first] = guards.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
   return first ? identify(first.pid, processes) : null;
 }
 
 /** Finds two of the processes that bear the marker: the program, if one of them is, and the oldest. */
-function findMarked(token: string, isProgram: (one: ProcessStat) => boolean, { processes }: Supervision) {
-  const bearers = [...processes.scan()].flatMap((stat) =>
+function findMarked(token: string, isProgram: (stat: ProcessStat) => boolean, { processes }: Supervision) {
+  const marked = [...processes.scan()].flatMap((stat) =>
     stat && stat.state !== "Z" && stat.pid !== process.pid && processes.bears(stat.pid, token) ? [stat] : [],
   );
-  const oldestFirst = bearers.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
+  const oldestFirst = marked.sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
   return { program: oldestFirst.find(isProgram), oldest: oldestFirst[0] };
 }
 
 /** Returns the guard and the program of the attempt, as far as they live. While the guard lives, nothing is lost. */
-function survivors(
-  { key, token, program: noted }: AdoptRecord,
+function findSurvivors(
+  { key, token, program: recorded }: AdoptRecord,
   supervision: Supervision,
 ): Survivors | undefined {
   const { processes, runDir } = supervision;
   const birth = readRecords(runDir, key, processes)?.birth;
   const guard = findGuard(key, birth?.guardPid, supervision);
-  // The start time in `noted` was recorded soon after the birth, and is valid even if the guard is gone.
-  const written = (noted?.pid === birth?.program.pid ? noted : undefined) ?? birth?.program ?? noted;
-  const isIt = ({ pid, ppid }: ProcessStat) => (written ? pid === written.pid : ppid === guard?.pid);
-  if (guard && written) return { guard, program: written };
-  if (written && isAlive(processes, written)) return { guard: null, program: written };
-  const marked = findMarked(token, isIt, supervision);
+  // The start time in `recorded` was recorded soon after the birth, and is valid even if the guard is gone.
+  const expected =
+    (recorded?.pid === birth?.program.pid ? recorded : undefined) ?? birth?.program ?? recorded;
+  const isProgram = ({ pid, ppid }: ProcessStat) => (expected ? pid === expected.pid : ppid === guard?.pid);
+  if (guard && expected) return { guard, program: expected };
+  if (expected && isAlive(processes, expected)) return { guard: null, program: expected };
+  const marked = findMarked(token, isProgram, supervision);
   // If the program is gone, other processes with the marker are the rest of its tree, not the program.
-  const program = marked.program ?? (written || guard ? undefined : marked.oldest);
+  const program = marked.program ?? (expected || guard ? undefined : marked.oldest);
   const id = program ? identify(program.pid, processes) : null;
   return guard || id ? { guard, program: id } : undefined;
 }
@@ -69,17 +70,17 @@ export async function adopt(
   supervision: Supervision,
 ): Promise<{ running: Running } | { ended: Ended } | undefined> {
   const { runDir, clock, processes } = supervision;
-  const look = () => readRecords(runDir, record.key, processes);
-  const first = look();
+  const readRecord = () => readRecords(runDir, record.key, processes);
+  const first = readRecord();
   if (first?.ended) return { ended: first.ended };
-  const found = survivors(record, supervision);
-  if (found) {
-    const handle = createHandle(record, found.guard, found.program);
+  const survivors = findSurvivors(record, supervision);
+  if (survivors) {
+    const handle = createHandle(record, survivors.guard, survivors.program);
     watch(handle, supervision);
     return { running: handle.running };
   }
   // The attempt may have ended during the search.
-  const last = look();
+  const last = readRecord();
   if (last?.ended) return { ended: last.ended };
   if (!last?.birth && !record.program) return undefined;
   return { ended: { exitCode: null, signal: null, endedAt: clock.now(), lost: true } };

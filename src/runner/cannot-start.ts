@@ -48,10 +48,10 @@ function interpreterOf(file: string): Interpreter | undefined {
 }
 
 function refuseDirectory(program: string, cwd: string): StartRefusal | undefined {
-  const refuse = (why: string): StartRefusal => ({
+  const refuse = (reason: string): StartRefusal => ({
     exitCode: 126,
     cause: "cwd",
-    message: `cannot start ${program}: its working directory ${cwd} ${why}`,
+    message: `cannot start ${program}: its working directory ${cwd} ${reason}`,
   });
   try {
     if (!statSync(cwd).isDirectory()) return refuse("is not a directory");
@@ -63,33 +63,33 @@ function refuseDirectory(program: string, cwd: string): StartRefusal | undefined
 }
 
 /** The longest single argument or variable that Linux accepts: MAX_ARG_STRLEN in linux/binfmts.h, without its NUL. */
-const LONGEST_WORD_BYTES = 131_071;
+const MAX_WORD_BYTES = 131_071;
 /** In total, Linux accepts a quarter of the stack limit, but within these: ARG_MAX, 3/4 of _STK_LIM (fs/exec.c). */
-const LEAST_TOTAL_BYTES = 131_072;
-const MOST_TOTAL_BYTES = 6 * 1024 * 1024;
+const MIN_TOTAL_BYTES = 131_072;
+const MAX_TOTAL_BYTES = 6 * 1024 * 1024;
 /** Reserved for the variables that agentctl adds and for what the kernel adds. */
-const ROOM_BYTES = 8192;
+const RESERVED_BYTES = 8192;
 const POINTER_BYTES = 8;
 
 const bytesOf = (word: string) => Buffer.byteLength(word) + 1 + POINTER_BYTES;
 
 /** Fewer arguments than this, each below the limit for a single one, are not counted: they are never too large. */
-const MOST_WORDS_UNCOUNTED = 8;
+const MAX_UNCOUNTED_WORDS = 8;
 
-let mostBytes: number | undefined;
+let maxBytes: number | undefined;
 
 /** Returns how many bytes of arguments and variables the system accepts, with the stack limit of this process. */
-function mostTotalBytes(): number {
-  if (mostBytes !== undefined) return mostBytes;
+function maxTotalBytes(): number {
+  if (maxBytes !== undefined) return maxBytes;
   let stack = Number.NaN;
   try {
     stack = Number(/^Max stack size +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1]);
   } catch {
     // Without this file, the upper bound applies.
   }
-  const share = Number.isNaN(stack) ? MOST_TOTAL_BYTES : Math.floor(stack / 4);
-  mostBytes = Math.min(Math.max(share, LEAST_TOTAL_BYTES), MOST_TOTAL_BYTES) - ROOM_BYTES;
-  return mostBytes;
+  const share = Number.isNaN(stack) ? MAX_TOTAL_BYTES : Math.floor(stack / 4);
+  maxBytes = Math.min(Math.max(share, MIN_TOTAL_BYTES), MAX_TOTAL_BYTES) - RESERVED_BYTES;
+  return maxBytes;
 }
 
 function refuseLength(
@@ -99,27 +99,27 @@ function refuseLength(
 ): StartRefusal | undefined {
   if (process.platform !== "linux") return undefined;
   const isLong = (word: string) =>
-    word.length * 3 > LONGEST_WORD_BYTES && Buffer.byteLength(word) > LONGEST_WORD_BYTES;
+    word.length * 3 > MAX_WORD_BYTES && Buffer.byteLength(word) > MAX_WORD_BYTES;
   const name = program.length > 100 ? `${program.slice(0, 100)}…` : program;
-  const refuse = (why: string): StartRefusal => ({
+  const refuse = (reason: string): StartRefusal => ({
     exitCode: 126,
     cause: "size",
-    message: `cannot start ${name}: ${why} (E2BIG); pass the data in a file instead`,
+    message: `cannot start ${name}: ${reason} (E2BIG); pass the data in a file instead`,
   });
   if (argv.some(isLong))
-    return refuse(`an argument is longer than the ${LONGEST_WORD_BYTES} bytes that the system accepts`);
+    return refuse(`an argument is longer than the ${MAX_WORD_BYTES} bytes that the system accepts`);
   const variables = Object.entries(env);
-  const long = variables.find(([key, value]) => isLong(`${key}=${value}`));
-  if (long)
+  const longVariable = variables.find(([key, value]) => isLong(`${key}=${value}`));
+  if (longVariable)
     return refuse(
-      `the variable ${long[0]} is longer than the ${LONGEST_WORD_BYTES} bytes that the system accepts`,
+      `the variable ${longVariable[0]} is longer than the ${MAX_WORD_BYTES} bytes that the system accepts`,
     );
   let total = 0;
   for (const word of argv) total += bytesOf(word);
   for (const [key, value] of variables) total += bytesOf(key) + bytesOf(value);
-  if (total <= mostTotalBytes()) return undefined;
+  if (total <= maxTotalBytes()) return undefined;
   return refuse(
-    `arguments and variables have ${total} bytes together, and the system accepts ${mostTotalBytes()}`,
+    `arguments and variables have ${total} bytes together, and the system accepts ${maxTotalBytes()}`,
   );
 }
 
@@ -132,13 +132,13 @@ function refuseInterpreter(
   const isAbsent = inspect(resolve(cwd, path)) === "absent";
   if (!isAbsent && !(isDos && basename(path) === "env")) return undefined;
   const name = path.replace(/\r$/, "\\r");
-  const why = `its first line ends with CRLF, so the interpreter's name contains a carriage return; sed -i 's/\\r$//' ${program} removes it`;
-  const message = `cannot start ${program}: ${isDos ? why : `its interpreter ${name} was not found`}`;
+  const reason = `its first line ends with CRLF, so the interpreter's name contains a carriage return; sed -i 's/\\r$//' ${program} removes it`;
+  const message = `cannot start ${program}: ${isDos ? reason : `its interpreter ${name} was not found`}`;
   return { exitCode: 127, cause: isDos ? "script" : "program", message };
 }
 
 /** A program, not a script, that could be started, and how it was found. */
-interface Found {
+interface CheckedProgram {
   program: string;
   cwd: string;
   env: Readonly<Record<string, string>>;
@@ -147,7 +147,7 @@ interface Found {
 }
 
 /** The last program found. Most tasks that start one after the other run the same program. */
-let last: Found | undefined;
+let lastProgram: CheckedProgram | undefined;
 
 /** Returns a text that changes whenever something happens that may keep the program from being started. */
 function stampOf(file: string, cwd: string): string {
@@ -158,50 +158,51 @@ function stampOf(file: string, cwd: string): string {
   return stamps.includes(undefined) ? "" : stamps.join(" ");
 }
 
-function isAsLast(argv: string[], cwd: string, env: Found["env"]): boolean {
-  if (!last || last.program !== argv[0] || last.cwd !== cwd || last.env !== env) return false;
+function isUnchanged(argv: string[], cwd: string, env: CheckedProgram["env"]): boolean {
+  if (!lastProgram || lastProgram.program !== argv[0] || lastProgram.cwd !== cwd || lastProgram.env !== env)
+    return false;
   return (
-    argv.length < MOST_WORDS_UNCOUNTED &&
-    argv.every((word) => word.length * 3 <= LONGEST_WORD_BYTES) &&
-    stampOf(last.file, cwd) === last.stamp
+    argv.length < MAX_UNCOUNTED_WORDS &&
+    argv.every((word) => word.length * 3 <= MAX_WORD_BYTES) &&
+    stampOf(lastProgram.file, cwd) === lastProgram.stamp
   );
 }
 
 /**
  * Returns why execvp would not start `argv[0]`, or undefined if it can be started. The exit code is 127 if the program
  * is not found. It is 126 if the program is a directory or not executable, or if the working directory does not exist.
- * `before` is a folder that the task has in front of its PATH.
+ * `firstFolder` is a folder that the task has in front of its PATH.
  */
 export function cannotStart(
   argv: string[],
   cwd: string,
   env: Readonly<Record<string, string>>,
-  before?: string,
+  firstFolder?: string,
 ): StartRefusal | undefined {
-  if (isAsLast(argv, cwd, env)) return undefined;
+  if (isUnchanged(argv, cwd, env)) return undefined;
   const program = argv[0] ?? "";
-  const refuse = (exitCode: 126 | 127, why: string): StartRefusal => ({
+  const refuse = (exitCode: 126 | 127, reason: string): StartRefusal => ({
     exitCode,
     cause: "program",
-    message: `cannot start ${program}: ${why}`,
+    message: `cannot start ${program}: ${reason}`,
   });
   if (program === "") return { ...refuse(127, ""), message: "cannot start a program without a name" };
   const refusal = refuseDirectory(program, cwd) ?? refuseLength(program, argv, env);
   if (refusal) return refusal;
 
-  const found = lookUp(program, cwd, env, before);
-  if (found.finding === "startable") {
-    const { file } = found;
+  const match = lookUp(program, cwd, env, firstFolder);
+  if (match.finding === "startable") {
+    const { file } = match;
     const interpreter = interpreterOf(file);
-    if (interpreter === undefined) last = { program, cwd, env, file, stamp: stampOf(file, cwd) };
+    if (interpreter === undefined) lastProgram = { program, cwd, env, file, stamp: stampOf(file, cwd) };
     return interpreter && refuseInterpreter(interpreter, program, cwd);
   }
-  if (found.finding === "directory")
+  if (match.finding === "directory")
     return { ...refuse(126, "it is a directory"), hint: "name a program, such as one in that directory" };
-  if (found.finding === "not executable")
+  if (match.finding === "not executable")
     return {
       ...refuse(126, "it is not executable"),
-      hint: `chmod +x ${program.includes("/") ? program : found.file} makes it executable`,
+      hint: `chmod +x ${program.includes("/") ? program : match.file} makes it executable`,
     };
   return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
 }
@@ -220,13 +221,16 @@ function lookUp(
   program: string,
   cwd: string,
   env: Readonly<Record<string, string>>,
-  before?: string,
+  firstFolder?: string,
 ): { file: string; finding: Finding } {
-  const onPath = [...(before === undefined ? [] : [before]), ...(env.PATH ?? DEFAULT_PATH).split(":")];
-  const places = program.includes("/") ? [""] : onPath;
+  const pathFolders = [
+    ...(firstFolder === undefined ? [] : [firstFolder]),
+    ...(env.PATH ?? DEFAULT_PATH).split(":"),
+  ];
+  const folders = program.includes("/") ? [""] : pathFolders;
   let best: { file: string; finding: Finding } = { file: program, finding: "absent" };
-  for (const place of places) {
-    const file = resolve(cwd, place, program);
+  for (const folder of folders) {
+    const file = resolve(cwd, folder, program);
     const finding = inspect(file);
     if (finding === "startable") return { file, finding };
     // Like execvp, continue the search, but remember that there was a file.

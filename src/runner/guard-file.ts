@@ -32,6 +32,6 @@ function contentOf(file: string): string | undefined {
  * to become the program. With `key`, only the guard of that attempt counts.
  */
 export function isGuard(argv: string[], runDir: string, key?: string): boolean {
-  const at = argv.findIndex((word) => word.startsWith(join(runDir, GUARD_NAME)));
-  return at >= 0 && (key === undefined || argv[at + 3] === key);
+  const index = argv.findIndex((word) => word.startsWith(join(runDir, GUARD_NAME)));
+  return index >= 0 && (key === undefined || argv[index + 3] === key);
 }

@@ -25,13 +25,13 @@ interface GuardOptions {
 
 /** Receives the events of a guard. */
 interface GuardListener {
-  born(pid: number): void;
+  onBorn(pid: number): void;
   /** The program has ended. {@link parseStatus} parses `status`. */
-  ended(status: string): void;
+  onEnded(status: string): void;
   /** The guard has ended, with or without a report. `wasKilled`: a signal has killed it. */
-  gone(wasKilled: boolean): void;
+  onGone(wasKilled: boolean): void;
   /** There is no guard, because no process could be created. */
-  refused(cause: Error): void;
+  onRefused(cause: Error): void;
 }
 
 /** Starts a guard on the run file of `key`, which must exist. Returns null if no process could be created. */
@@ -49,20 +49,20 @@ export function startGuard(
   });
   const { pid } = child;
   if (pid === undefined) {
-    child.once("error", (error) => listener.refused(error));
+    child.once("error", (error) => listener.onRefused(error));
     return null;
   }
   renice(pid, nice);
   const pipe = child.stdio[3] as Socket;
   listen(pipe, (line) => {
-    if (line.startsWith("+")) listener.born(Number(line.slice(1)));
-    else if (line.startsWith("=")) listener.ended(line.slice(1));
+    if (line.startsWith("+")) listener.onBorn(Number(line.slice(1)));
+    else if (line.startsWith("=")) listener.onEnded(line.slice(1));
   });
   child.once("exit", (code) => {
-    const settle = () => listener.gone(code === null);
+    const reportExit = () => listener.onGone(code === null);
     // The last lines of the guard may not have arrived yet.
-    if (pipe.readableEnded || pipe.destroyed) settle();
-    else pipe.once("close", settle);
+    if (pipe.readableEnded || pipe.destroyed) reportExit();
+    else pipe.once("close", reportExit);
   });
   // Our child is at least a zombie until its exit is handled, so its start time can still be read.
   const startTime = processes.stat(pid)?.startTime ?? 0;
@@ -80,11 +80,11 @@ function renice(pid: number, nice: number): void {
 
 /** Calls `onLine` for each line of the pipe, which is unreferenced, so that it does not keep this process alive. */
 function listen(pipe: Socket, onLine: (line: string) => void): void {
-  let rest = "";
+  let buffer = "";
   pipe.setEncoding("latin1");
   pipe.on("data", (text: string) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
+    const lines = (buffer + text).split("\n");
+    buffer = lines.pop() ?? "";
     for (const line of lines) onLine(line);
   });
   pipe.on("error", () => undefined);

@@ -4,11 +4,11 @@ import type { Ended, ProcessId, Running } from "./types.ts";
 export interface Handle {
   readonly running: Running;
   /** Whether the end is known. */
-  readonly isOver: boolean;
-  born(program: ProcessId): void;
-  failedToStart(cause: Error): void;
+  readonly hasEnded: boolean;
+  setProgram(program: ProcessId): void;
+  rejectStart(cause: Error): void;
   /** Sets the attempt's guard, or null if it has none any more. */
-  guardIs(guard: ProcessId | null): void;
+  setGuard(guard: ProcessId | null): void;
   /** Sets how the attempt has ended. Only the first call counts. */
   end(ended: Ended): void;
 }
@@ -27,12 +27,12 @@ function deferred<T>() {
 export function createHandle(
   { key, token }: { key: string; token: string },
   guard: ProcessId | null,
-  firstKnown: ProcessId | null,
+  initialProgram: ProcessId | null,
   launchedAt: number | null = null,
 ): Handle {
   let currentGuard = guard;
-  let program = firstKnown;
-  let isOver = false;
+  let program = initialProgram;
+  let hasEnded = false;
   const started = deferred<ProcessId>();
   const ended = deferred<Ended>();
   // A caller that does not use `started` need not handle its rejection.
@@ -53,21 +53,21 @@ export function createHandle(
       started: started.promise,
       ended: ended.promise,
     },
-    get isOver() {
-      return isOver;
+    get hasEnded() {
+      return hasEnded;
     },
-    born(id) {
+    setProgram(id) {
       program ??= id;
       started.resolve(id);
     },
-    failedToStart: (cause) => started.reject(cause),
-    guardIs(id) {
+    rejectStart: (cause) => started.reject(cause),
+    setGuard(id) {
       currentGuard = id;
     },
-    end(how) {
-      isOver = true;
+    end(result) {
+      hasEnded = true;
       if (!program) started.reject(new Error("the program ended before its process was known"));
-      ended.resolve(how);
+      ended.resolve(result);
     },
   };
 }

@@ -12,8 +12,8 @@ import type { ProcessId } from "./types.ts";
 export function askKeeper(guard: ProcessId, key: string, { processes, runDir }: Supervision): void {
   for (const stat of processes.scan()) {
     // A subshell of the guard has the guard's arguments. The subshell that is a child is the program before its exec.
-    const isOther = stat === undefined || stat.pid === guard.pid || stat.ppid === guard.pid;
-    if (isOther || stat.session !== guard.pid || stat.state === "Z") continue;
+    const isSkipped = stat === undefined || stat.pid === guard.pid || stat.ppid === guard.pid;
+    if (isSkipped || stat.session !== guard.pid || stat.state === "Z") continue;
     if (isGuard(processes.argv(stat.pid), runDir, key)) {
       deliver(stat.pid, "SIGUSR1");
       return;

@@ -9,10 +9,10 @@ import type { Supervision } from "./supervision.ts";
 import type { LaunchSpec, Running } from "./types.ts";
 import { watch } from "./watch.ts";
 
-const CANNOT_START = 126;
+const CANNOT_START_CODE = 126;
 
 /** How many guards are started for an attempt, if the first ones end before they have started the program. */
-const MOST_GUARDS = 3;
+const MAX_GUARDS = 3;
 
 /** Starts a program under a guard. See `Runner.launch`. */
 export function launch(spec: LaunchSpec, supervision: Supervision): Running {
@@ -20,7 +20,7 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
   try {
     accessSync(spec.cwd, constants.X_OK);
     writeRunFile(supervision.runDir, spec.key, startScript(spec));
-    begin(handle, spec, supervision, 1);
+    startNth(handle, spec, supervision, 1);
     watch(handle, supervision);
   } catch (error) {
     fail(handle, supervision, error as Error);
@@ -29,44 +29,44 @@ export function launch(spec: LaunchSpec, supervision: Supervision): Running {
 }
 
 function fail(handle: Handle, { clock }: Supervision, cause: Error): void {
-  handle.failedToStart(cause);
-  handle.end(endedWith(CANNOT_START, clock.now()));
+  handle.rejectStart(cause);
+  handle.end(endedWith(CANNOT_START_CODE, clock.now()));
 }
 
 /** Starts the `n`th guard of the attempt. */
-function begin(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: number): void {
+function startNth(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: number): void {
   const { processes, clock, runDir, shell, namespaceLock } = supervision;
   const { key, token, inherited } = spec;
   const script = installGuard(runDir);
   const log = openSync(spec.logFile, "a", 0o600);
   const options = { shell, script, runDir, key, token, log, namespaceLock, nice: inherited.nice };
   const guard = startGuard(options, processes, {
-    born: (pid) => handle.born(childOf(guard?.pid ?? 0, pid, processes)),
-    ended(status) {
-      handle.guardIs(null);
+    onBorn: (pid) => handle.setProgram(childOf(guard?.pid ?? 0, pid, processes)),
+    onEnded(status) {
+      handle.setGuard(null);
       const ended = parseStatus(status, clock.now());
       if (ended) handle.end(ended);
     },
-    gone(wasKilled) {
-      handle.guardIs(null);
+    onGone(wasKilled) {
+      handle.setGuard(null);
       const records = readRecords(runDir, key, processes);
-      if (records?.birth) handle.born(records.birth.program);
+      if (records?.birth) handle.setProgram(records.birth.program);
       if (records?.ended) return handle.end(records.ended);
       // A guard that was killed may have left a subshell that is about to become the program.
       if (handle.running.program || wasKilled) return;
-      if (n < MOST_GUARDS) return retry(handle, spec, supervision, n + 1);
+      if (n < MAX_GUARDS) return retry(handle, spec, supervision, n + 1);
       const cause = `its guard exited ${n} times before it started the program; agentctl doctor searches for the cause`;
       fail(handle, supervision, new Error(cause));
     },
-    refused: (cause) => fail(handle, supervision, cause),
+    onRefused: (cause) => fail(handle, supervision, cause),
   });
   closeSync(log);
-  if (guard) handle.guardIs(guard);
+  if (guard) handle.setGuard(guard);
 }
 
 function retry(handle: Handle, spec: LaunchSpec, supervision: Supervision, n: number): void {
   try {
-    begin(handle, spec, supervision, n);
+    startNth(handle, spec, supervision, n);
   } catch (error) {
     fail(handle, supervision, error as Error);
   }

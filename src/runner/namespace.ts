@@ -12,7 +12,7 @@ import { delay } from "./tree/signals.ts";
 const PREFIX = "guards-";
 
 /** How long the last process of a killed container may take to end. */
-const LAST_ENDED_MS = 1000;
+const END_TIMEOUT_MS = 1000;
 
 /**
  * Locks the file of this process's pid namespace and removes those of others. Call it only if none of the others is in
@@ -20,10 +20,10 @@ const LAST_ENDED_MS = 1000;
  * is no flock(1).
  */
 export function lockNamespace(runDir: string): number | undefined {
-  const own = ownName();
-  if (own === undefined) return undefined;
-  for (const name of foreignNames(runDir)) rmSync(join(runDir, name), { force: true });
-  const fd = openSync(join(runDir, own), "a", 0o600);
+  const fileName = ownFileName();
+  if (fileName === undefined) return undefined;
+  for (const name of foreignFileNames(runDir)) rmSync(join(runDir, name), { force: true });
+  const fd = openSync(join(runDir, fileName), "a", 0o600);
   flock(["-s", "3"], fd);
   return fd;
 }
@@ -33,9 +33,9 @@ export function lockNamespace(runDir: string): number | undefined {
  * one but no flock(1) to check it.
  */
 export async function foreignNamespaces(runDir: string): Promise<string[]> {
-  const deadline = performance.now() + LAST_ENDED_MS;
+  const deadline = performance.now() + END_TIMEOUT_MS;
   for (;;) {
-    const locked = foreignNames(runDir).filter((name) => isLocked(join(runDir, name)));
+    const locked = foreignFileNames(runDir).filter((name) => isLocked(join(runDir, name)));
     if (locked.length === 0 || performance.now() > deadline)
       return locked.map((name) => name.slice(PREFIX.length));
     await delay(20);
@@ -43,7 +43,7 @@ export async function foreignNamespaces(runDir: string): Promise<string[]> {
 }
 
 /** Returns the name of this namespace's file, or undefined if the system has no pid namespaces. */
-function ownName(): string | undefined {
+function ownFileName(): string | undefined {
   try {
     return PREFIX + /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
   } catch {
@@ -51,10 +51,10 @@ function ownName(): string | undefined {
   }
 }
 
-function foreignNames(runDir: string): string[] {
-  const own = ownName();
-  if (own === undefined || !existsSync(runDir)) return [];
-  return readdirSync(runDir).filter((name) => name.startsWith(PREFIX) && name !== own);
+function foreignFileNames(runDir: string): string[] {
+  const fileName = ownFileName();
+  if (fileName === undefined || !existsSync(runDir)) return [];
+  return readdirSync(runDir).filter((name) => name.startsWith(PREFIX) && name !== fileName);
 }
 
 function isLocked(file: string): boolean {

@@ -11,7 +11,7 @@ import { releaseOrphans } from "./tree/orphans.ts";
 import { createProcesses } from "./tree/platform.ts";
 import { isAlive, isGuard, movingOf, scanTree } from "./tree/scan.ts";
 import { deliverTo, maySignal } from "./tree/signals.ts";
-import { type Ages, sweepTree } from "./tree/sweep.ts";
+import { type StartTimeCache, sweepTree } from "./tree/sweep.ts";
 import { terminateTree } from "./tree/terminate.ts";
 import { Trees } from "./tree/trees.ts";
 import type { Runner } from "./types.ts";
@@ -32,7 +32,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const processes = createProcesses();
   const trees = new Trees(processes, runDir);
   const supervision: Supervision = { runDir, clock, processes, shell, namespaceLock };
-  const ages: Ages = { startTimes: new Map(), until: 0 };
+  const startTimeCache: StartTimeCache = { startTimes: new Map(), until: 0 };
 
   return {
     launch(spec) {
@@ -88,7 +88,7 @@ export function createRunner(options: RunnerOptions): Runner {
     sweep: (roots, { graceMs }) =>
       sweepTree(processes, roots, trees.of(roots), {
         grace: { graceMs },
-        ages,
+        cache: startTimeCache,
       }),
     cannotStart,
     makePipes,

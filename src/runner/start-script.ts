@@ -7,19 +7,19 @@ import type { LaunchSpec } from "./types.ts";
  * The variables that a shell would change or drop: those whose names it does not allow, those that it sets itself, and
  * those that some shells let nobody set. `env` sets them instead.
  */
-const NOT_BY_SHELL =
+const UNEXPORTABLE =
   /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO|UID|EUID|GROUPS|SHELLOPTS|BASH.*)$/;
 
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * Returns the words that become the program. `env` takes every word with `=` for a variable, even the program's name.
  * `nice` does not, so it comes before such a name.
  */
-function wordsOf(argv: string[], odd: string[]): string[] {
-  if (odd.length === 0) return argv;
-  const byNice = argv[0]?.includes("=") ? ["nice", "-n", "0", "--"] : [];
-  return ["/usr/bin/env", "--", ...odd, ...byNice, ...argv];
+function commandWords(argv: string[], envArgs: string[]): string[] {
+  if (envArgs.length === 0) return argv;
+  const nicePrefix = argv[0]?.includes("=") ? ["nice", "-n", "0", "--"] : [];
+  return ["/usr/bin/env", "--", ...envArgs, ...nicePrefix, ...argv];
 }
 
 /**
@@ -27,20 +27,22 @@ function wordsOf(argv: string[], odd: string[]): string[] {
  * this environment, and the words. It is for a file of mode 0600, because everyone can read the arguments of a guard.
  */
 export function startScript({ env, argv, cwd, inherited, stdin }: LaunchSpec): string {
-  const all = Object.entries(env);
-  const odd = all.filter(([name]) => NOT_BY_SHELL.test(name)).map(([name, value]) => `${name}=${value}`);
-  const exported = all.filter(([name]) => !NOT_BY_SHELL.test(name));
+  const variables = Object.entries(env);
+  const envArgs = variables
+    .filter(([name]) => UNEXPORTABLE.test(name))
+    .map(([name, value]) => `${name}=${value}`);
+  const exported = variables.filter(([name]) => !UNEXPORTABLE.test(name));
   const lines = [
-    `exec ${openedStdin(stdin)}`,
-    `cd ${quoted(cwd)} || exit 126`,
+    `exec ${stdinRedirection(stdin)}`,
+    `cd ${quote(cwd)} || exit 126`,
     ...niceScript(inherited.nice),
     ...limitScript(inherited.limits),
     `umask ${inherited.umask.toString(8).padStart(4, "0")}`,
     // The shell itself has set and exported the first two and, if it is bash, the third. The others are the guard's.
     `unset PWD OLDPWD SHLVL PATH ${DETACHED_VARIABLE}`,
-    ...exported.map(([name, value]) => `export ${name}=${quoted(value)}`),
+    ...exported.map(([name, value]) => `export ${name}=${quote(value)}`),
     ...(stdin?.endPath === undefined ? [] : [holdStdin(stdin.endPath)]),
-    `set -- ${wordsOf(argv, odd).map(quoted).join(" ")}`,
+    `set -- ${commandWords(argv, envArgs).map(quote).join(" ")}`,
     // Some shells take a leading dash for an option of exec, others take -- for the name of the program.
     'case $1 in -*) if (exec -- /bin/sh -c :) 2>/dev/null; then set -- -- "$@"; fi ;; esac',
     // exec, so that the shell calls no builtin and the program gets this pid.
@@ -56,14 +58,14 @@ function niceScript(nice: number): string[] {
 }
 
 /** Opens stdin. To open a FIFO both ways never blocks. Descriptor 6 is for its holder; the program does not get it. */
-function openedStdin(stdin: LaunchSpec["stdin"]): string {
+function stdinRedirection(stdin: LaunchSpec["stdin"]): string {
   if (!stdin) return "</dev/null";
-  const path = quoted(stdin.path);
+  const path = quote(stdin.path);
   return stdin.endPath === undefined ? `<${path}` : `7<>${path} <${path} 6>${path} 7<&-`;
 }
 
 /** Keeps descriptor 6 open until a line comes. It is not a child of the program, which may wait for its children. */
 function holdStdin(endPath: string): string {
-  const hold = `/bin/sh -c 'read -r line <>"$0"' ${quoted(endPath)}`;
+  const hold = `/bin/sh -c 'read -r line <>"$0"' ${quote(endPath)}`;
   return `(cd /; ${hold} </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 7>&- 8>&- 9>&- &)`;
 }

@@ -13,8 +13,8 @@ const RTMAX = 64;
 
 /** Returns a signal's name. Real-time signals are named as in bash, counted from the nearer end. */
 function signalName(number: number): string {
-  const known = signalNames.get(number);
-  if (known) return known;
+  const name = signalNames.get(number);
+  if (name) return name;
   if (number < RTMIN || number > RTMAX) return `SIG${number}`;
   const [from, to] = [number - RTMIN, RTMAX - number];
   if (from <= to) return from === 0 ? "SIGRTMIN" : `SIGRTMIN+${from}`;
@@ -37,8 +37,8 @@ export function parseStatus(text: string, endedAt: number): Ended | undefined {
   const [, code = "", wait] = /^(\d{1,3})(?:\/(\d{1,5}))?$/.exec(text) ?? [];
   if (code === "") return undefined;
   const exitCode = Number(code);
-  const known = wait === undefined ? undefined : endedByWait(Number(wait), endedAt);
-  return known?.exitCode === exitCode ? known : endedWith(exitCode, endedAt);
+  const ended = wait === undefined ? undefined : endedByWait(Number(wait), endedAt);
+  return ended?.exitCode === exitCode ? ended : endedWith(exitCode, endedAt);
 }
 
 /** Reads an exit code as a shell does: 128 + n is death by signal n. */

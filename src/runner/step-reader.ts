@@ -25,7 +25,7 @@ export class StepReader {
   readonly #path: string;
   readonly #key: string;
   #fd: number | undefined;
-  #at = 0;
+  #offset = 0;
   #next: number | undefined;
 
   constructor(runDir: string, key: string) {
@@ -40,15 +40,15 @@ export class StepReader {
 
   /** Returns the steps written since the last call, or none if there is no file. Throws if it cannot be read. */
   read(): NumberedStep[] {
-    this.#fd ??= openIfThere(this.#path);
-    const found: NumberedStep[] = [];
-    if (this.#fd === undefined) return found;
+    this.#fd ??= openIfExists(this.#path);
+    const steps: NumberedStep[] = [];
+    if (this.#fd === undefined) return steps;
     for (;;) {
-      let steps = this.#readAt(this.#at);
+      let batch = this.#readAt(this.#offset);
       // The file was full, and is written again from its beginning.
-      if (steps.length === 0 && this.#at > 0) steps = this.#readAt(0);
-      if (steps.length === 0) return found;
-      found.push(...steps);
+      if (batch.length === 0 && this.#offset > 0) batch = this.#readAt(0);
+      if (batch.length === 0) return steps;
+      steps.push(...batch);
     }
   }
 
@@ -64,18 +64,18 @@ export class StepReader {
     rmSync(this.#path, { force: true });
   }
 
-  #readAt(at: number): NumberedStep[] {
-    const size = readSync(this.#fd as number, chunk, 0, chunk.length, at);
+  #readAt(offset: number): NumberedStep[] {
+    const size = readSync(this.#fd as number, chunk, 0, chunk.length, offset);
     const { steps, length } = readStepLines(this.#key, chunk.subarray(0, size), this.#next);
     const last = steps.at(-1);
     if (!last) return [];
-    this.#at = at + length;
+    this.#offset = offset + length;
     this.#next = last.number + 1;
     return steps;
   }
 }
 
-function openIfThere(path: string): number | undefined {
+function openIfExists(path: string): number | undefined {
   try {
     return openSync(path, "r");
   } catch (error) {

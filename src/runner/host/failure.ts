@@ -2,10 +2,10 @@ import { inspect, types } from "node:util";
 import { toJson } from "../../sdk/strict-json.ts";
 
 /** The longest message, and the largest data as JSON, that is sent to the daemon, in characters. */
-const LONGEST = 64 * 1024;
+const MAX_CHARS = 64 * 1024;
 
 /** How many errors of an AggregateError are named if it has no message of its own. */
-const MOST_ERRORS = 10;
+const MAX_ERRORS = 10;
 
 /** Stack lines that are not the user's: those of Node, this host and the loader. A brace after such a line stays. */
 const foreignFrames =
@@ -20,7 +20,7 @@ export interface Failure {
 
 /** Returns a readable name and message for any thrown value. Never throws. */
 export function failureOf(thrown: unknown): Failure {
-  if (!isError(thrown)) return { name: "Error", message: cut(wordsFor(thrown)) };
+  if (!isError(thrown)) return { name: "Error", message: cut(messageFor(thrown)) };
   const syntax = syntaxErrorOf(thrown);
   if (syntax) return { name: "SyntaxError", message: cut(syntax) };
   const name = textOf(thrown, "name") || "Error";
@@ -32,26 +32,26 @@ export function failureOf(thrown: unknown): Failure {
 /** Returns the text for the log: the stack, reduced to the user's frames. Never throws. */
 export function stackOf(thrown: unknown): string {
   const { name, message } = failureOf(thrown);
-  const stack = isError(thrown) && !syntaxErrorOf(thrown) ? shown(thrown) : undefined;
+  const stack = isError(thrown) && !syntaxErrorOf(thrown) ? inspectSafely(thrown) : undefined;
   return stack?.replace(foreignFrames, "") ?? `${name}: ${message}`;
 }
 
 /** Whether `thrown` is an error, also one of another realm, such as that of `node:vm`. */
 function isError(thrown: unknown): thrown is Error {
-  return types.isNativeError(thrown) || tried(() => thrown instanceof Error) === true;
+  return types.isNativeError(thrown) || tryGet(() => thrown instanceof Error) === true;
 }
 
-function wordsFor(thrown: unknown): string {
+function messageFor(thrown: unknown): string {
   if (typeof thrown === "string" && thrown !== "") return thrown;
-  return `the module threw ${shown(thrown) ?? "a value that cannot be printed"}`;
+  return `the module threw ${inspectSafely(thrown) ?? "a value that cannot be printed"}`;
 }
 
 /** Returns `value` as text, or undefined if a getter or a proxy of the module throws. */
-function shown(value: unknown): string | undefined {
-  return tried(() => inspect(value));
+function inspectSafely(value: unknown): string | undefined {
+  return tryGet(() => inspect(value));
 }
 
-function tried<T>(get: () => T): T | undefined {
+function tryGet<T>(get: () => T): T | undefined {
   try {
     return get();
   } catch {
@@ -61,19 +61,19 @@ function tried<T>(get: () => T): T | undefined {
 
 /** Returns a property of the error as text. The module may have given it a value of any type. */
 function textOf(error: Error, key: "name" | "message"): string {
-  const value: unknown = tried(() => error[key]);
+  const value: unknown = tryGet(() => error[key]);
   if (value === undefined || typeof value === "string") return value ?? "";
-  return shown(value) ?? "";
+  return inspectSafely(value) ?? "";
 }
 
 /** Joins the messages of the errors in an AggregateError, which may have no message of its own. */
 function messagesOf(error: Error): string {
-  const errors = tried(() => (error as { errors?: unknown }).errors);
+  const errors = tryGet(() => (error as { errors?: unknown }).errors);
   if (!Array.isArray(errors)) return "";
-  const words = errors
-    .slice(0, MOST_ERRORS)
-    .map((each) => (isError(each) ? textOf(each, "message") : shown(each)));
-  return words.filter(Boolean).join("; ");
+  const messages = errors
+    .slice(0, MAX_ERRORS)
+    .map((each) => (isError(each) ? textOf(each, "message") : inspectSafely(each)));
+  return messages.filter(Boolean).join("; ");
 }
 
 /** Returns the text of an error of esbuild. The place is in its text; its stack has only esbuild's own frames. */
@@ -86,16 +86,16 @@ function syntaxErrorOf(error: Error): string | undefined {
 
 /** Returns the data of an expected failure, or the code of a system error. Omits data as large as a whole response. */
 function dataOf(error: Error): Record<string, unknown> | undefined {
-  const data = tried(() => (error as { data?: unknown }).data);
-  const code = tried(() => (error as { code?: unknown }).code);
-  const isFacts = typeof data === "object" && data !== null && !Array.isArray(data);
-  const plain: unknown = isFacts ? tried(() => JSON.parse(JSON.stringify(data))) : undefined;
+  const data = tryGet(() => (error as { data?: unknown }).data);
+  const code = tryGet(() => (error as { code?: unknown }).code);
+  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
+  const plain: unknown = isObject ? tryGet(() => JSON.parse(JSON.stringify(data))) : undefined;
   // `toJson` also refuses data that is nested too deep for a message.
-  const text = tried(() => toJson(plain, "data"));
-  if (text?.startsWith("{") && text.length <= LONGEST) return plain as Record<string, unknown>;
+  const text = tryGet(() => toJson(plain, "data"));
+  if (text?.startsWith("{") && text.length <= MAX_CHARS) return plain as Record<string, unknown>;
   return typeof code === "string" ? { code } : undefined;
 }
 
 function cut(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}…` : text;
 }

@@ -5,7 +5,7 @@
  * is loaded for the first file that may need it, and from then on used for every file.
  */
 import type { InitializeHook, LoadFnOutput, LoadHook, ResolveFnOutput, ResolveHook } from "node:module";
-import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
+import { loadDespiteQuestionMark, resolveDespiteBackslash } from "./odd-path.ts";
 import { ownPackage, withFormat } from "./resolution.ts";
 
 /** The data that a host passes to its hooks. */
@@ -39,21 +39,21 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
     ownFiles.add(resolved.url);
     return resolved;
   }
-  const own = ownPackage(specifier, sdkUrl);
-  if (own) return own as ResolveFnOutput;
-  const plain = tsx !== null ? undefined : await resolvedAsPlain(specifier, context, next);
+  const sdkResult = ownPackage(specifier, sdkUrl);
+  if (sdkResult) return sdkResult as ResolveFnOutput;
+  const plain = tsx !== null ? undefined : await resolvePlain(specifier, context, next);
   if (plain) return plain;
-  const found = resolvedDespiteBackslash(specifier, context.parentURL) as ResolveFnOutput | undefined;
-  if (found) return withFormat(found);
+  const resolved = resolveDespiteBackslash(specifier, context.parentURL) as ResolveFnOutput | undefined;
+  if (resolved) return withFormat(resolved);
   // tsx gives a file that it considers CommonJS a special URL, so the format must be set before.
-  const formatted: typeof next = async (...question) => withFormat(await next(...question));
+  const formatted: typeof next = async (...args) => withFormat(await next(...args));
   return (await withTsx()).resolve(specifier, context, formatted);
 };
 
 export const load: LoadHook = async (url, context, next) => {
   if (ownFiles.has(url)) return next(url, context);
-  const odd = loadedDespiteQuestionMark(url, context.format);
-  if (odd) return odd;
+  const compiled = loadDespiteQuestionMark(url, context.format);
+  if (compiled) return compiled;
   if (tsx !== null) return (await tsx).load(url, context, next);
   const loaded = await next(url, context);
   if (!importsLater(loaded)) return loaded;
@@ -61,7 +61,7 @@ export const load: LoadHook = async (url, context, next) => {
 };
 
 /** Resolves a part of Node or an ES module in JavaScript. Returns undefined for what tsx may resolve differently. */
-async function resolvedAsPlain(...[specifier, context, next]: Parameters<ResolveHook>) {
+async function resolvePlain(...[specifier, context, next]: Parameters<ResolveHook>) {
   try {
     const resolved = withFormat(await next(specifier, context));
     const isModule = resolved.format === "module" && /\.m?js$/.test(new URL(resolved.url).pathname);

@@ -3,7 +3,7 @@ import Module, { createRequire, isBuiltin, register } from "node:module";
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { HooksData } from "./hooks.ts";
-import { loadedDespiteQuestionMark, resolvedDespiteBackslash } from "./odd-path.ts";
+import { loadDespiteQuestionMark, resolveDespiteBackslash } from "./odd-path.ts";
 import { OWN_NAME, ownPackage, type Resolved, withFormat } from "./resolution.ts";
 
 type ResolveFilename = (request: string, ...rest: unknown[]) => string;
@@ -43,14 +43,14 @@ export async function prepareLoader(data: HooksData): Promise<void> {
     // Hooks that are registered later are called first, so these come before those of tsx.
     internals.registerHooks({
       resolve(specifier, context, next) {
-        const own = ownPackage(specifier, sdkUrl);
-        if (own) return own;
+        const sdkResult = ownPackage(specifier, sdkUrl);
+        if (sdkResult) return sdkResult;
         const isRequired = context.conditions.includes("require");
-        const found = isRequired ? undefined : resolvedDespiteBackslash(specifier, context.parentURL);
+        const found = isRequired ? undefined : resolveDespiteBackslash(specifier, context.parentURL);
         const resolved = found ?? next(specifier, context);
         return isRequired ? resolved : withFormat(resolved);
       },
-      load: (url, context, next) => loadedDespiteQuestionMark(url, context.format) ?? next(url, context),
+      load: (url, context, next) => loadDespiteQuestionMark(url, context.format) ?? next(url, context),
     });
   } else {
     process.setSourceMapsEnabled(true);
@@ -76,36 +76,36 @@ async function prepareRequire(sdkUrl: string, isServed: boolean): Promise<void> 
   sdk.loaded = true;
   internals._cache[path] = sdk;
   let resolveFilename = internals._resolveFilename;
-  let isByTsx = isServed;
+  let usesTsx = isServed;
   internals._resolveFilename = function (this: unknown, request, ...rest) {
     if (request === OWN_NAME) return path;
-    if (isWhole(request)) return request;
-    if (!isByTsx && !isBuiltin(request)) {
-      isByTsx = true;
+    if (isFileWithQuestionMark(request)) return request;
+    if (!usesTsx && !isBuiltin(request)) {
+      usesTsx = true;
       resolveFilename = withCommonJs(resolveFilename);
     }
     return resolveFilename.call(this, request, ...rest);
   };
 }
 
-/** Returns `below` as extended by tsx. Resolvers that others have put on top of it since remain on top. */
-function withCommonJs(below: ResolveFilename): ResolveFilename {
+/** Returns `resolver` as extended by tsx. Resolvers that others have put on top of it since remain on top. */
+function withCommonJs(resolver: ResolveFilename): ResolveFilename {
   const top = internals._resolveFilename;
-  internals._resolveFilename = below;
+  internals._resolveFilename = resolver;
   // By now, the environment is the task's, so the variable is restored below.
-  const { TSX_DISABLE_CACHE: before } = process.env;
+  const { TSX_DISABLE_CACHE: previous } = process.env;
   process.env.TSX_DISABLE_CACHE = "1";
   try {
     registerCommonJs();
     return internals._resolveFilename;
   } finally {
-    if (before === undefined) delete process.env.TSX_DISABLE_CACHE;
-    else process.env.TSX_DISABLE_CACHE = before;
+    if (previous === undefined) delete process.env.TSX_DISABLE_CACHE;
+    else process.env.TSX_DISABLE_CACHE = previous;
     internals._resolveFilename = top;
   }
 }
 
 /** Whether `request` is the path of a file with a question mark, which tsx would take for the start of a query. */
-function isWhole(request: string): boolean {
+function isFileWithQuestionMark(request: string): boolean {
   return request.includes("?") && isAbsolute(request) && existsSync(request);
 }

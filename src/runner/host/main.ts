@@ -14,13 +14,13 @@ import { toJson } from "../../sdk/strict-json.ts";
 import { createTask } from "../../sdk/task.ts";
 import { failureOf, stackOf } from "./failure.ts";
 import { prepareLoader } from "./loader.ts";
-import { isWrittenWrong, loadTask } from "./task-module.ts";
+import { isCodeError, loadTask } from "./task-module.ts";
 
 const ABANDONED_AFTER_MS = 30_000;
-const LEFT_ALONE_AFTER_MS = 5_000;
-const LAST_WORDS_MS = 2_000;
+const EXIT_TIMEOUT_MS = 5_000;
+const LAST_CALL_TIMEOUT_MS = 2_000;
 /** How much later than its SIGTERM the notification of a cancel may arrive. */
-const WORD_MS = 20;
+const CANCEL_DELAY_MS = 20;
 
 // Read before the module is loaded, which may replace it with its own function.
 const exit: (code: number) => never = process.exit.bind(process);
@@ -60,20 +60,20 @@ async function completeJournal(module: Assignment, link: Link): Promise<void> {
 class Attempt {
   readonly #session: Session;
   readonly #link: Link;
-  #isOver = false;
+  #hasEnded = false;
 
   constructor(hello: Hello, link: Link) {
     this.#link = link;
     this.#session = new Session(hello, link, {
-      left: () => void setTimeout(() => endSilently(75), LEFT_ALONE_AFTER_MS),
-      end: (outcome) => this.#stopped(outcome),
+      left: () => void setTimeout(() => endSilently(75), EXIT_TIMEOUT_MS),
+      end: (outcome) => this.#stopWith(outcome),
     });
     // Output that cannot be printed must not end the task. The error could not be printed there either.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-    process.on("uncaughtException", (error) => this.#failed(error));
-    process.on("unhandledRejection", (reason) => this.#failed(reason));
-    process.on("exit", (code) => this.#exited(code));
-    process.on("SIGTERM", () => void this.#terminated());
+    process.on("uncaughtException", (error) => this.#failWith(error));
+    process.on("unhandledRejection", (reason) => this.#failWith(reason));
+    process.on("exit", (code) => this.#handleExit(code));
+    process.on("SIGTERM", () => void this.#handleTerm());
   }
 
   async run({ path, input, cwd, env, isAgent = false }: Assignment): Promise<void> {
@@ -89,7 +89,7 @@ class Attempt {
       const unused = this.#session.journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));
       await this.#finish({ value: JSON.parse(text), ...(unused.length > 0 && { unused }) }, 0);
     } catch (error) {
-      this.#failed(error);
+      this.#failWith(error);
     }
   }
 
@@ -99,36 +99,36 @@ class Attempt {
       return await loadTask(path);
     } catch (error) {
       const { checkpoint, module } = this.#session.hello;
-      if ((checkpoint === null && module?.journal.length === 0) || !isWrittenWrong(error)) throw error;
+      if ((checkpoint === null && module?.journal.length === 0) || !isCodeError(error)) throw error;
       const { name, message } = failureOf(error);
-      const unfit = `the module cannot be loaded: ${name}: ${message}`;
-      this.#stopped({ error: { name: "JournalMismatch", message: unfit } });
+      const reason = `the module cannot be loaded: ${name}: ${message}`;
+      this.#stopWith({ error: { name: "JournalMismatch", message: reason } });
       return undefined;
     }
   }
 
   /** Ends the attempt with an error. Only the first end counts; a later error is only logged. */
-  #failed(thrown: unknown): void {
+  #failWith(thrown: unknown): void {
     process.stderr.write(`${stackOf(thrown)}\n`);
     void this.#finish({ error: failureOf(thrown) }, 1);
   }
 
-  #stopped(outcome: Outcome): void {
+  #stopWith(outcome: Outcome): void {
     process.stderr.write(`${outcome.error?.name}: ${outcome.error?.message}\n`);
     void this.#finish(outcome, 1);
   }
 
   async #finish(outcome: Outcome, code: number): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#session.stop();
     await this.#session.progress.flush();
-    await this.#link.call("attempt/result", outcome).catch((error: unknown) => this.#refused(error));
+    await this.#link.call("attempt/result", outcome).catch((error: unknown) => this.#reportRefusal(error));
     exit(code);
   }
 
   /** Called when the daemon has refused the outcome. Reports the refusal as the outcome. */
-  async #refused(error: unknown): Promise<void> {
+  async #reportRefusal(error: unknown): Promise<void> {
     process.stderr.write(`the result was refused: ${stackOf(error)}\n`);
     await this.#link.call("attempt/result", { error: failureOf(error) }).catch(() => {});
     exit(1);
@@ -138,22 +138,22 @@ class Attempt {
    * Handles SIGTERM. A cancel aborts the task's signal and sends SIGTERM. A module that listens to the signal can use
    * the rest of the grace time. In all other cases, SIGTERM ends the process.
    */
-  async #terminated(): Promise<void> {
+  async #handleTerm(): Promise<void> {
     // The notification and the signal take different ways.
-    if (!this.#session.isCanceled) await new Promise((resolve) => setTimeout(resolve, WORD_MS));
+    if (!this.#session.isCanceled) await new Promise((resolve) => setTimeout(resolve, CANCEL_DELAY_MS));
     if (this.#session.isCanceled && this.#session.hadListeners) return;
-    this.#isOver = true;
+    this.#hasEnded = true;
     process.removeAllListeners("SIGTERM");
     process.kill(process.pid, "SIGTERM");
   }
 
   /** Called when the module itself has ended the process. */
-  #exited(code: number): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  #handleExit(code: number): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const message = `the module ended its process by process.exit(${code}); return from the task, or throw`;
     process.stderr.write(`${message}\n`);
-    this.#link.sendLast("attempt/result", { error: { name: "Error", message } }, LAST_WORDS_MS);
+    this.#link.sendLast("attempt/result", { error: { name: "Error", message } }, LAST_CALL_TIMEOUT_MS);
     process.exitCode = 1;
   }
 }

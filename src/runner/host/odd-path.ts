@@ -19,10 +19,7 @@ const TYPESCRIPT = /\.m?tsx?$/;
 const ENDINGS = ["", ".ts", ".tsx", ".mts", ".js", ".mjs", "/index.ts", "/index.js"];
 
 /** Compiles an ES module in TypeScript with a question mark in its path, as tsx would. Returns undefined for others. */
-export function loadedDespiteQuestionMark(
-  url: string,
-  format: string | null | undefined,
-): Loaded | undefined {
+export function loadDespiteQuestionMark(url: string, format: string | null | undefined): Loaded | undefined {
   if (!url.startsWith("file:") || !/%3f/i.test(url) || format?.startsWith("commonjs")) return undefined;
   const path = fileURLToPath(url);
   if (!TYPESCRIPT.test(path)) return undefined;
@@ -38,7 +35,7 @@ export function loadedDespiteQuestionMark(
 }
 
 /** Resolves an import, by URL or relative, of a file with a backslash in its path. Returns undefined for others. */
-export function resolvedDespiteBackslash(
+export function resolveDespiteBackslash(
   specifier: string,
   parentUrl: string | undefined,
 ): Resolved | undefined {
@@ -46,10 +43,10 @@ export function resolvedDespiteBackslash(
   if (!isRelative && !specifier.startsWith("file:")) return undefined;
   const base = isRelative ? parentUrl : undefined;
   if (isRelative && !base?.startsWith("file:")) return undefined;
-  const asked = new URL(specifier, base).href;
-  if (!/%5c/i.test(asked)) return undefined;
+  const requested = new URL(specifier, base).href;
+  if (!/%5c/i.test(requested)) return undefined;
   // TypeScript imports a file by the name that it has after compilation.
-  const stems = [asked, asked.replace(/\.(m?)js$/, ".$1ts")];
+  const stems = [requested, requested.replace(/\.(m?)js$/, ".$1ts")];
   const url = stems.flatMap((stem) => ENDINGS.map((ending) => stem + ending)).find(isFile);
   return url === undefined ? undefined : { url, shortCircuit: true };
 }

@@ -21,9 +21,9 @@ const AGENTS = `${OWN_NAME}/agents`;
 
 /** Resolves `agentctl` to the one instance at `sdkUrl`, and {@link AGENTS} to the file next to it; else undefined. */
 export function ownPackage(specifier: string, sdkUrl: string): Resolved | undefined {
-  const own = { format: "module", shortCircuit: true };
-  if (specifier === OWN_NAME) return { url: sdkUrl, ...own };
-  return specifier === AGENTS ? { url: new URL("./agents.mjs", sdkUrl).href, ...own } : undefined;
+  const result = { format: "module", shortCircuit: true };
+  if (specifier === OWN_NAME) return { url: sdkUrl, ...result };
+  return specifier === AGENTS ? { url: new URL("./agents.mjs", sdkUrl).href, ...result } : undefined;
 }
 
 /**
@@ -32,8 +32,8 @@ export function ownPackage(specifier: string, sdkUrl: string): Resolved | undefi
  */
 export function withFormat<R extends Resolved>(resolved: R): R {
   const { url, format } = resolved;
-  const isOpen = format === undefined || format === null || format.startsWith("commonjs");
-  if (!isOpen || !url.startsWith("file:") || url.includes("/node_modules/")) return resolved;
+  const isUndecided = format === undefined || format === null || format.startsWith("commonjs");
+  if (!isUndecided || !url.startsWith("file:") || url.includes("/node_modules/")) return resolved;
   const file = new URL(url);
   if (!/\.[jt]sx?$/.test(file.pathname)) return resolved;
   return isEsModule(file) ? { ...resolved, format: "module" } : resolved;
@@ -41,9 +41,9 @@ export function withFormat<R extends Resolved>(resolved: R): R {
 
 function isEsModule(file: URL): boolean {
   const code = textOf(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-  const declares = /(?:^|;)\s*(?:import\s*[\w$*{"'"]|export\s*(?:[{*]|[a-z]+\s))/m.test(code);
+  const hasModuleSyntax = /(?:^|;)\s*(?:import\s*[\w$*{"'"]|export\s*(?:[{*]|[a-z]+\s))/m.test(code);
   const isMixed = /\brequire\(|\bmodule\.exports\b|^\s*exports\.|\b__(?:dirname|filename)\b/m.test(code);
-  return declares && (!isMixed || /\bimport\.meta\b/.test(code));
+  return hasModuleSyntax && (!isMixed || /\bimport\.meta\b/.test(code));
 }
 
 /** Returns the text of a file, or "" if it cannot be read: loading it will report the error. */

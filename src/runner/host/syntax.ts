@@ -38,9 +38,9 @@ function placeIn(path: string): string | undefined {
     return undefined;
   } catch (error) {
     const { errors = [] } = error as Partial<BuildFailure>;
-    const found = errors.find(({ location, text }) => location !== null && !OTHER_ERRORS.test(text));
-    if (!found?.location) return undefined;
-    const { file, line, column } = found.location;
-    return `${resolve(folder, file)}:${line}:${column + 1}: ${found.text}`;
+    const syntaxError = errors.find(({ location, text }) => location !== null && !OTHER_ERRORS.test(text));
+    if (!syntaxError?.location) return undefined;
+    const { file, line, column } = syntaxError.location;
+    return `${resolve(folder, file)}:${line}:${column + 1}: ${syntaxError.text}`;
   }
 }

@@ -7,7 +7,7 @@ import { withPlace } from "./syntax.ts";
 class NoTask extends Error {}
 
 /** Whether loading failed because of the code as written, and so would fail again, and not because of what it did. */
-export function isWrittenWrong(thrown: unknown): boolean {
+export function isCodeError(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false;
   const { code } = thrown as NodeJS.ErrnoException;
   return (
@@ -20,7 +20,7 @@ export function isWrittenWrong(thrown: unknown): boolean {
 
 /** Loads the module and returns the task that it exports. Throws if it exports none, or if loading it throws. */
 export async function loadTask(path: string): Promise<TaskDefinition> {
-  const loaded = await imported(path);
+  const loaded = await importModule(path);
   // CommonJS, and code compiled to it, has its exports one level deeper.
   const inner = (loaded.default as { default?: unknown } | null | undefined)?.default;
   const definition = asDefinition(loaded.default) ?? asDefinition(inner);
@@ -31,7 +31,7 @@ export async function loadTask(path: string): Promise<TaskDefinition> {
   );
 }
 
-async function imported(path: string): Promise<{ default?: unknown }> {
+async function importModule(path: string): Promise<{ default?: unknown }> {
   try {
     // If it were imported as the first file, its `require` would find no ES module, and so not agentctl.
     if (path.endsWith(".cts")) return { default: createRequire(path)(path) };

@@ -17,7 +17,7 @@ const SETSID = 0x80;
 const STRUCTURE_BYTES = 1024;
 
 /** A process to start. */
-interface Image {
+interface ProcessImage {
   file: string;
   argv: string[];
   /** `NAME=value`. */
@@ -29,13 +29,13 @@ interface Image {
 
 export interface Libc {
   /** Starts a process in a new session, with all signals at their defaults. Returns its pid, or a negative errno. */
-  spawn(image: Image): number;
+  spawn(image: ProcessImage): number;
   /** Collects a child that has ended and returns its wait status. Returns undefined if the child lives. */
   waitFor(pid: number): number | undefined;
   /** Creates a pipe and returns both ends, which no child inherits. Throws if there are no descriptors left. */
   pipe(): { read: number; write: number };
-  /** Duplicates a descriptor to a number of at least `least`. Throws if there is none left. */
-  duplicate(fd: number, least: number): number;
+  /** Duplicates a descriptor to a number of at least `minFd`. Throws if there is none left. */
+  duplicate(fd: number, minFd: number): number;
 }
 
 /** Loads the functions. Throws if koffi is missing for this platform, or the C library lacks a function. */
@@ -82,9 +82,9 @@ export function loadLibc(): Libc {
       }
       return { read: ends[0] as number, write: ends[1] as number };
     },
-    duplicate(fd, least) {
-      const copy = fcntl(fd, F_DUPFD_CLOEXEC, "int", least) as number;
-      // EINVAL also means that no number is left: the limit is below `least`.
+    duplicate(fd, minFd) {
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, "int", minFd) as number;
+      // EINVAL also means that no number is left: the limit is below `minFd`.
       if (copy < 0) throw Object.assign(new Error("fcntl failed"), { errno: -constants.errno.EMFILE });
       return copy;
     },
@@ -94,16 +94,16 @@ export function loadLibc(): Libc {
 /** Returns attributes for a new session in which no signal is blocked or ignored, even if this process does so. */
 function attributesOf(call: (declaration: string) => (...args: unknown[]) => unknown): Buffer {
   const attributes = Buffer.alloc(STRUCTURE_BYTES);
-  const none = Buffer.alloc(STRUCTURE_BYTES);
+  const emptySet = Buffer.alloc(STRUCTURE_BYTES);
   // Not sigfillset, which omits two signals that glibc reserves: the child would ignore them.
-  const all = Buffer.alloc(STRUCTURE_BYTES, 0xff);
+  const fullSet = Buffer.alloc(STRUCTURE_BYTES, 0xff);
   call("int posix_spawnattr_init(void *)")(attributes);
-  call("int posix_spawnattr_setsigdefault(void *, void *)")(attributes, all);
-  call("int posix_spawnattr_setsigmask(void *, void *)")(attributes, none);
-  const refused = call("int posix_spawnattr_setflags(void *, short)")(
+  call("int posix_spawnattr_setsigdefault(void *, void *)")(attributes, fullSet);
+  call("int posix_spawnattr_setsigmask(void *, void *)")(attributes, emptySet);
+  const errorCode = call("int posix_spawnattr_setflags(void *, short)")(
     attributes,
     SETSID | SETSIGDEF | SETSIGMASK,
   );
-  if (refused !== 0) throw new Error(`posix_spawn knows no sessions here (${refused})`);
+  if (errorCode !== 0) throw new Error(`posix_spawn knows no sessions here (${errorCode})`);
   return attributes;
 }

@@ -39,10 +39,12 @@ export interface Started {
 export function startProcess(file: string, args: readonly string[], options: ProcessOptions): Started {
   libc = libc === undefined ? findLibc() : libc;
   // For a text that contains a NUL, Node reports an error.
-  const isWhole = ![file, options.cwd, ...args, ...Object.entries(options.env).flat()]
+  const hasNoNul = ![file, options.cwd, ...args, ...Object.entries(options.env).flat()]
     .join("")
     .includes("\0");
-  return libc !== null && isWhole ? new Spawned(libc, file, args, options) : forked(file, args, options);
+  return libc !== null && hasNoNul
+    ? new SpawnedProcess(libc, file, args, options)
+    : startWithNode(file, args, options);
 }
 
 /** Null if Node must start the processes; undefined before the first process. */
@@ -56,31 +58,35 @@ function findLibc(): Libc | null {
   }
 }
 
-function forked(file: string, args: readonly string[], { cwd, env, descriptors }: ProcessOptions): Started {
+function startWithNode(
+  file: string,
+  args: readonly string[],
+  { cwd, env, descriptors }: ProcessOptions,
+): Started {
   const stdio = descriptors.map((each) => (each === "read" || each === "written" ? "pipe" : each));
   // Node passes NODE_V8_COVERAGE on unless `env` names it.
-  const all = { NODE_V8_COVERAGE: undefined, ...env };
-  const child = spawn(file, args, { cwd, env: all, detached: true, stdio } as SpawnOptions);
+  const variables = { NODE_V8_COVERAGE: undefined, ...env };
+  const child = spawn(file, args, { cwd, env: variables, detached: true, stdio } as SpawnOptions);
   child.on("error", () => undefined);
   child.unref();
   return child as unknown as Started;
 }
 
 /** A file for a child has at least this number in this process, so that none overwrites another in the child. */
-const FIRST_FREE = 10;
+const MIN_FD = 10;
 
 /** The children that live, or whose end was not yet noticed. */
-const living = new Map<number, Spawned>();
+const children = new Map<number, SpawnedProcess>();
 
-class Spawned extends EventEmitter implements Started {
+class SpawnedProcess extends EventEmitter implements Started {
   readonly pid?: number;
   readonly stdio: (Socket | null)[];
 
   constructor(libc: Libc, file: string, args: readonly string[], { cwd, env, descriptors }: ProcessOptions) {
     super();
     this.on("error", () => undefined);
-    if (living.size === 0) process.on("SIGCHLD", collect);
-    const files = new Files(libc);
+    if (children.size === 0) process.on("SIGCHLD", collect);
+    const files = new ChildFiles(libc);
     let pid: number;
     try {
       const duplicates = descriptors.map((each, to) => [files.forChild(each, to), to] as const);
@@ -92,13 +98,13 @@ class Spawned extends EventEmitter implements Started {
     files.close();
     if (pid > 0) {
       this.pid = pid;
-      living.set(pid, this);
+      children.set(pid, this);
       this.stdio = descriptors.map((each, to) => socketOn(files.ends.get(to), each === "read"));
       return;
     }
     for (const fd of files.ends.values()) closeSync(fd);
     this.stdio = descriptors.map(() => null);
-    if (living.size === 0) process.off("SIGCHLD", collect);
+    if (children.size === 0) process.off("SIGCHLD", collect);
     const code = getSystemErrorName(pid);
     const cause = Object.assign(new Error(`spawn ${file} ${code}`), { code, errno: pid });
     process.nextTick(() => this.emit("error", cause));
@@ -106,12 +112,12 @@ class Spawned extends EventEmitter implements Started {
 }
 
 /** The files that are opened to start one process. */
-class Files {
+class ChildFiles {
   /** This process's ends of the pipes, by descriptor of the child. */
   readonly ends = new Map<number, number>();
   readonly #libc: Libc;
-  readonly #opened: number[] = [];
-  #nothing: number | undefined;
+  readonly #toClose: number[] = [];
+  #nullFd: number | undefined;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -119,29 +125,29 @@ class Files {
 
   /** Returns the file of this process that the child gets as `to`. Throws an error with an `errno` if none is left. */
   forChild(descriptor: Descriptor, to: number): number {
-    if (typeof descriptor === "number") return this.#high(descriptor);
+    if (typeof descriptor === "number") return this.#duplicateHigh(descriptor);
     if (descriptor === "ignore") {
-      this.#nothing ??= this.#high(this.#closing(openSync("/dev/null", "r+")));
-      return this.#nothing;
+      this.#nullFd ??= this.#duplicateHigh(this.#closeLater(openSync("/dev/null", "r+")));
+      return this.#nullFd;
     }
     const pipe = this.#libc.pipe();
-    const [mine, its] = descriptor === "read" ? [pipe.write, pipe.read] : [pipe.read, pipe.write];
-    this.ends.set(to, mine);
-    return this.#high(this.#closing(its));
+    const [ownEnd, childEnd] = descriptor === "read" ? [pipe.write, pipe.read] : [pipe.read, pipe.write];
+    this.ends.set(to, ownEnd);
+    return this.#duplicateHigh(this.#closeLater(childEnd));
   }
 
   /** Closes the files that only the child needs. */
   close(): void {
-    for (const fd of this.#opened) closeSync(fd);
+    for (const fd of this.#toClose) closeSync(fd);
   }
 
-  #closing(fd: number): number {
-    this.#opened.push(fd);
+  #closeLater(fd: number): number {
+    this.#toClose.push(fd);
     return fd;
   }
 
-  #high(fd: number): number {
-    return fd >= FIRST_FREE ? fd : this.#closing(this.#libc.duplicate(fd, FIRST_FREE));
+  #duplicateHigh(fd: number): number {
+    return fd >= MIN_FD ? fd : this.#closeLater(this.#libc.duplicate(fd, MIN_FD));
   }
 }
 
@@ -156,12 +162,12 @@ const signalNames = new Map(Object.entries(constants.signals).map(([name, number
 
 /** Collects the children that have ended, and emits `exit` for each. One signal may stand for several ends. */
 function collect(): void {
-  for (const [pid, child] of living) {
+  for (const [pid, child] of children) {
     const status = libc?.waitFor(pid);
     if (status === undefined) continue;
-    living.delete(pid);
+    children.delete(pid);
     const signal = status & 0x7f;
     child.emit("exit", signal === 0 ? (status >> 8) & 0xff : null, signalNames.get(signal) ?? null);
   }
-  if (living.size === 0) process.off("SIGCHLD", collect);
+  if (children.size === 0) process.off("SIGCHLD", collect);
 }

@@ -19,11 +19,11 @@ export interface Calm {
 }
 
 /** This many checks of new processes, each shorter than the life of a process, do not all miss a chain of forks. */
-const LOOKS = 300;
+const MAX_CHECKS = 300;
 /** At most this many new pids are checked: the last ones. */
-const MOST_LATE = 64;
+const MAX_LATE = 64;
 /** How often a pass is repeated for processes in the middle of an exec. */
-const MOST_UNCLEAR = 100;
+const MAX_UNCLEAR = 100;
 
 /**
  * A pass is not a snapshot: a process may fork a child behind the pass before the pass stops it. If the kernel shows
@@ -33,40 +33,41 @@ const MOST_UNCLEAR = 100;
  * nothing. If processes vanished in a pass, one may have been a link in a chain of forks, so ten passes are needed.
  */
 export function createCalm(processes: Pick<Processes, "lastPid" | "stat">): Calm {
-  let first: number | undefined;
-  let clean = 0;
-  let done = 0;
-  let unclear = 0;
+  let firstPid: number | undefined;
+  let cleanPasses = 0;
+  let donePasses = 0;
+  let unclearCount = 0;
 
   /** Whether no process of the tree was started after the pid `from`. */
   const isQuiet = (from: number, { late }: Pass, onLate: (pid: number) => void): boolean => {
-    for (let look = 0; look < LOOKS; look++) {
-      const last = processes.lastPid();
+    for (let check = 0; check < MAX_CHECKS; check++) {
+      const lastPid = processes.lastPid();
       // The pids have wrapped around.
-      if (last === undefined || last < from) return false;
-      for (let pid = last; pid > Math.max(from, last - MOST_LATE); pid--) {
+      if (lastPid === undefined || lastPid < from) return false;
+      for (let pid = lastPid; pid > Math.max(from, lastPid - MAX_LATE); pid--) {
         const stat = processes.stat(pid);
         if (stat === undefined || stat.state === "Z") continue;
-        const what = late(stat);
-        if (what === "member") onLate(pid);
-        if (what === "member" || (what === "unclear" && ++unclear < MOST_UNCLEAR)) return false;
+        const membership = late(stat);
+        if (membership === "member") onLate(pid);
+        if (membership === "member" || (membership === "unclear" && ++unclearCount < MAX_UNCLEAR))
+          return false;
       }
-      if (processes.lastPid() === last) return true;
+      if (processes.lastPid() === lastPid) return true;
     }
     return true;
   };
 
   return {
     before() {
-      first = processes.lastPid();
+      firstPid = processes.lastPid();
     },
     after(pass, onLate) {
-      const isUnclear = pass.unclear > 0 && ++unclear < MOST_UNCLEAR;
+      const isUnclear = pass.unclear > 0 && ++unclearCount < MAX_UNCLEAR;
       const isDone = pass.isDone && !isUnclear;
-      done = isDone ? done + 1 : 0;
-      clean = isDone && pass.vanished === 0 ? clean + 1 : 0;
+      donePasses = isDone ? donePasses + 1 : 0;
+      cleanPasses = isDone && pass.vanished === 0 ? cleanPasses + 1 : 0;
       if (!isDone) return false;
-      return first === undefined ? clean >= 2 || done >= 10 : isQuiet(first, pass, onLate);
+      return firstPid === undefined ? cleanPasses >= 2 || donePasses >= 10 : isQuiet(firstPid, pass, onLate);
     },
   };
 }

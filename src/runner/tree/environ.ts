@@ -1,11 +1,12 @@
 import { DETACHED_VARIABLE, TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
-import type { Shown } from "./processes.ts";
+import type { ShownSign } from "./processes.ts";
 
 /** Whether `environ`, a list of entries separated by NULs, has this entry. */
 export function holdsEntry(environ: Buffer, entry: Buffer): boolean {
-  for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
-    const end = at + entry.length;
-    if ((at === 0 || environ[at - 1] === 0) && (end === environ.length || environ[end] === 0)) return true;
+  for (let index = environ.indexOf(entry); index >= 0; index = environ.indexOf(entry, index + 1)) {
+    const end = index + entry.length;
+    if ((index === 0 || environ[index - 1] === 0) && (end === environ.length || environ[end] === 0))
+      return true;
   }
   return false;
 }
@@ -19,23 +20,23 @@ interface Entries {
 const anyToken = Buffer.from(`${TOKEN_VARIABLE}=`);
 const anyTree = Buffer.from(`${TREE_VARIABLE}=`);
 
-const MOST_KEPT = 256;
+const MAX_CACHED = 256;
 
 /** Creates a function that returns what an environment shows about the attempt with a token. */
-export function createEnvironReader(): (environ: Buffer, token: string) => Shown {
-  const known = new Map<string, Entries>();
+export function createEnvironReader(): (environ: Buffer, token: string) => ShownSign {
+  const cache = new Map<string, Entries>();
 
   const entriesOf = (token: string): Entries => {
-    let entries = known.get(token);
+    let entries = cache.get(token);
     if (!entries) {
-      if (known.size >= MOST_KEPT) known.clear();
+      if (cache.size >= MAX_CACHED) cache.clear();
       const marker = treeMarker(token);
       entries = {
         token: Buffer.from(`${TOKEN_VARIABLE}=${token}`),
         tree: Buffer.from(`${TREE_VARIABLE}=${marker}`),
         detached: Buffer.from(`${DETACHED_VARIABLE}=${marker}`),
       };
-      known.set(token, entries);
+      cache.set(token, entries);
     }
     return entries;
   };

@@ -3,8 +3,8 @@ import type { Processes, ProcessStat } from "./processes.ts";
 import { isGuard, scanTree } from "./scan.ts";
 import { deliver, deliverTo } from "./signals.ts";
 import { stopTree } from "./stop.ts";
-import { holds, type Tree } from "./tree.ts";
-import { CannotStop, named, ofAnother } from "./untouchable.ts";
+import { isRecorded, type Tree } from "./tree.ts";
+import { CannotStop, describeProcesses, ownerReason } from "./untouchable.ts";
 
 const STOP_LIMIT_MS = 5000;
 
@@ -12,7 +12,7 @@ const STOP_LIMIT_MS = 5000;
 export function thawTree(processes: Processes, roots: TreeRoots, tree: Tree): void {
   if (!tree.isHeld) return;
   for (const member of scanTree(processes, roots, tree).members)
-    if (!holds(tree.before, member)) deliver(member.pid, "SIGCONT");
+    if (!isRecorded(tree.before, member)) deliver(member.pid, "SIGCONT");
   // A process that was detached from the tree meanwhile is not a member any more, but is continued too.
   continueStopped(processes, tree);
 }
@@ -42,17 +42,21 @@ export async function freezeTree(
       continueStopped(processes, tree);
       if (guard) deliverTo(processes, guard, "SIGCONT");
     }
-    throw new CannotStop(whyNot(forbidden, stuck), forbidden.length > 0 ? forbidden : stuck.slice(0, 1));
+    throw new CannotStop(stopFailure(forbidden, stuck), forbidden.length > 0 ? forbidden : stuck.slice(0, 1));
   }
   // The guard belongs to agentctl, so it does not count among the task's processes.
-  const own = members.filter((member) => !isGuard(member, { ...roots, guard: guard ?? null }, processes));
-  const residentBytes = own.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
-  return { processes: own.length, residentBytes };
+  const taskMembers = members.filter(
+    (member) => !isGuard(member, { ...roots, guard: guard ?? null }, processes),
+  );
+  const residentBytes = taskMembers.reduce((sum, { pid }) => sum + processes.residentBytes(pid), 0);
+  return { processes: taskMembers.length, residentBytes };
 }
 
-function whyNot(forbidden: ProcessStat[], stuck: ProcessStat[]): string {
-  if (forbidden.length > 0) return `${named(forbidden)} cannot be stopped: ${ofAnother(forbidden)}`;
-  const [first] = stuck;
-  if (first) return `${named([first])} cannot be stopped: it stays in state ${first.state}`;
+function stopFailure(forbidden: ProcessStat[], stuck: ProcessStat[]): string {
+  if (forbidden.length > 0)
+    return `${describeProcesses(forbidden)} cannot be stopped: ${ownerReason(forbidden)}`;
+  const [stuckMember] = stuck;
+  if (stuckMember)
+    return `${describeProcesses([stuckMember])} cannot be stopped: it stays in state ${stuckMember.state}`;
   return "the task starts processes faster than agentctl can stop them";
 }

@@ -4,22 +4,22 @@ import { delay, deliver } from "./signals.ts";
 import { isStopped } from "./stop.ts";
 
 /** How long a guard that is continued may take to write a status and end. */
-const END_MS = 1000;
+const END_TIMEOUT_MS = 1000;
 
 /** Returns the guards that were stopped with a program that is gone. Nothing else would continue them. */
-function orphans(processes: Processes, runDir: string): ProcessStat[] {
-  const all = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
-  const parents = new Set(all.map(({ ppid }) => ppid));
-  return all.filter(
+function findOrphans(processes: Processes, runDir: string): ProcessStat[] {
+  const live = [...processes.scan()].flatMap((stat) => (stat && stat.state !== "Z" ? [stat] : []));
+  const parents = new Set(live.map(({ ppid }) => ppid));
+  return live.filter(
     (stat) => isStopped(stat) && !parents.has(stat.pid) && isGuard(processes.argv(stat.pid), runDir),
   );
 }
 
 /** Continues the guards whose stopped program was killed, so that they write its status and end. */
 export async function releaseOrphans(processes: Processes, runDir: string): Promise<void> {
-  const found = orphans(processes, runDir);
-  for (const { pid } of found) deliver(pid, "SIGCONT");
-  const deadline = performance.now() + END_MS;
-  const isThere = ({ pid, startTime }: ProcessStat) => processes.stat(pid)?.startTime === startTime;
-  while (found.some(isThere) && performance.now() < deadline) await delay(5);
+  const orphans = findOrphans(processes, runDir);
+  for (const { pid } of orphans) deliver(pid, "SIGCONT");
+  const deadline = performance.now() + END_TIMEOUT_MS;
+  const isRunning = ({ pid, startTime }: ProcessStat) => processes.stat(pid)?.startTime === startTime;
+  while (orphans.some(isRunning) && performance.now() < deadline) await delay(5);
 }

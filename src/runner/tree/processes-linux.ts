@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { uptime } from "node:os";
 import { createEnvironReader, holdsEntry } from "./environ.ts";
-import type { Processes, ProcessStat, Shown, Signs } from "./processes.ts";
+import type { Processes, ProcessStat, ShownSign, Signs } from "./processes.ts";
 
 const KERNEL_THREAD = 0x0020_0000;
 const STOP_PENDING = 1n << 18n;
@@ -38,13 +38,13 @@ function createReader(): (path: string, isWhole?: boolean) => Buffer | undefined
   };
 }
 
-interface Line extends ProcessStat {
+interface StatLine extends ProcessStat {
   flags: number;
   threads: number;
 }
 
 /** Parses a line of /proc/<pid>/stat. The command may contain spaces and parentheses, so it ends at the last `)`. */
-export function parseStat(line: string): Line | undefined {
+export function parseStat(line: string): StatLine | undefined {
   const open = line.indexOf("(");
   const close = line.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
@@ -94,7 +94,7 @@ export function createLinuxProcesses(): Processes {
     });
 
   /** Reads the state of a process. Its first thread may end before the others: it then shows Z while the others run. */
-  const statOf = (pid: number | string): Line | undefined => {
+  const statOf = (pid: number | string): StatLine | undefined => {
     const line = lineOf(`/proc/${pid}`);
     if (line?.state !== "Z" || line.threads <= 1) return line;
     const states = threadsOf(line.pid).map(({ state }) => state);
@@ -118,7 +118,7 @@ export function createLinuxProcesses(): Processes {
       }
     });
 
-  const shows = (pid: number, { token, output }: Signs): Shown => {
+  const shows = (pid: number, { token, output }: Signs): ShownSign => {
     let folder = `/proc/${pid}`;
     let environ = read(`${folder}/environ`);
     if (environ === undefined) return "nothing";
@@ -128,12 +128,12 @@ export function createLinuxProcesses(): Processes {
       const isBetween = environ.length === 0 && (read(`${folder}/cmdline`)?.length ?? 0) === 0;
       if (isBetween) {
         const line = lineOf(`/proc/${pid}`);
-        const isThere = line !== undefined && line.state !== "Z" && (line.flags & KERNEL_THREAD) === 0;
-        return isThere ? "unclear" : "nothing";
+        const isLive = line !== undefined && line.state !== "Z" && (line.flags & KERNEL_THREAD) === 0;
+        return isLive ? "unclear" : "nothing";
       }
     }
-    const shown = environShows(environ, token);
-    return shown === "nothing" && output !== null && writesTo(folder, output) ? "own" : shown;
+    const sign = environShows(environ, token);
+    return sign === "nothing" && output !== null && writesTo(folder, output) ? "own" : sign;
   };
 
   return {
@@ -156,12 +156,12 @@ export function createLinuxProcesses(): Processes {
     },
     now: () => Math.floor(uptime() * HZ),
     marked(home) {
-      const place = Buffer.from(`AGENTCTL_HOME=${home}`);
+      const homeEntry = Buffer.from(`AGENTCTL_HOME=${home}`);
       return readdirSync("/proc")
         .filter(isPid)
         .flatMap((name) => {
           const environ = read(`/proc/${name}/environ`);
-          if (environ === undefined || !holdsEntry(environ, place)) return [];
+          if (environ === undefined || !holdsEntry(environ, homeEntry)) return [];
           const token = /(?:^|\0)AGENTCTL_TOKEN=([^\0]+)/.exec(environ.toString("latin1"))?.[1];
           return token === undefined ? [] : [{ pid: Number(name), token }];
         });

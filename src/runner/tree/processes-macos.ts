@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { DETACHED_VARIABLE, TOKEN_VARIABLE, TREE_VARIABLE, treeMarker } from "../../home/tree-marker.ts";
-import type { Processes, ProcessStat, Shown } from "./processes.ts";
+import type { Processes, ProcessStat, ShownSign } from "./processes.ts";
 
-function output(command: string, args: string[]): string {
+function outputOf(command: string, args: string[]): string {
   const { stdout } = spawnSync(command, args, {
     encoding: "utf8",
     env: { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C", TZ: "UTC" },
@@ -30,45 +30,45 @@ function parseRow(line: string): (ProcessStat & { residentBytes: number }) | und
 }
 
 /** Returns, by pid, what processes show about the attempt with this token. Those that show nothing are omitted. */
-function shownBy(token: string): Map<number, Shown> {
+function signsByPid(token: string): Map<number, ShownSign> {
   const marker = treeMarker(token);
-  const signs: [string, Shown][] = [
+  const signs: [string, ShownSign][] = [
     [` ${DETACHED_VARIABLE}=${marker} `, "detached"],
     [` ${TREE_VARIABLE}=${marker} `, "own"],
     [` ${TOKEN_VARIABLE}=${token} `, "own"],
     [` ${TREE_VARIABLE}=`, "other"],
     [` ${TOKEN_VARIABLE}=`, "other"],
   ];
-  const found = new Map<number, Shown>();
+  const signByPid = new Map<number, ShownSign>();
   // -E appends the environment to the command, but only for this user's own processes.
-  for (const line of output("ps", ["-axEww", "-o", "pid=,command="]).split("\n")) {
+  for (const line of outputOf("ps", ["-axEww", "-o", "pid=,command="]).split("\n")) {
     const sign = signs.find(([text]) => `${line} `.includes(text));
-    if (sign) found.set(Number.parseInt(line, 10), sign[1]);
+    if (sign) signByPid.set(Number.parseInt(line, 10), sign[1]);
   }
-  return found;
+  return signByPid;
 }
 
 /** Creates the {@link Processes} of macOS, which runs a `ps` for each call. Start times are in whole seconds. */
 export function createMacProcesses(): Processes {
   const rowOf = (pid: number) =>
-    parseRow(output("ps", ["-p", String(pid), "-o", columns]).split("\n")[0] ?? "");
-  const boot = /sec = (\d+)/.exec(output("sysctl", ["-n", "kern.boottime"]))?.[1] ?? "0";
-  let lastLook = { token: "", at: Number.NEGATIVE_INFINITY, shown: new Map<number, Shown>() };
+    parseRow(outputOf("ps", ["-p", String(pid), "-o", columns]).split("\n")[0] ?? "");
+  const boot = /sec = (\d+)/.exec(outputOf("sysctl", ["-n", "kern.boottime"]))?.[1] ?? "0";
+  let lastRead = { token: "", scan: Number.NEGATIVE_INFINITY, shown: new Map<number, ShownSign>() };
   let scans = 0;
 
-  const shows = (pid: number, token: string): Shown => {
+  const shows = (pid: number, token: string): ShownSign => {
     // One ps reads all processes of a scan.
-    if (lastLook.token !== token || lastLook.at !== scans) {
-      lastLook = { token, at: scans, shown: shownBy(token) };
+    if (lastRead.token !== token || lastRead.scan !== scans) {
+      lastRead = { token, scan: scans, shown: signsByPid(token) };
     }
-    return lastLook.shown.get(pid) ?? "nothing";
+    return lastRead.shown.get(pid) ?? "nothing";
   };
 
   return {
-    bootId: output("sysctl", ["-n", "kern.bootsessionuuid"]).trim() || boot,
+    bootId: outputOf("sysctl", ["-n", "kern.bootsessionuuid"]).trim() || boot,
     *scan() {
       scans++;
-      const rows = output("ps", ["-axo", columns]).split("\n").map(parseRow);
+      const rows = outputOf("ps", ["-axo", columns]).split("\n").map(parseRow);
       for (const row of rows.reverse()) if (row !== undefined) yield row;
     },
     stat: rowOf,
@@ -76,23 +76,23 @@ export function createMacProcesses(): Processes {
     shows: (pid, { token }) => shows(pid, token),
     bears: (pid, token) => shows(pid, token) === "own",
     pids: () =>
-      output("ps", ["-axo", "pid="])
+      outputOf("ps", ["-axo", "pid="])
         .split("\n")
         .map((line) => Number.parseInt(line, 10))
         .filter((pid) => pid > 0),
     lastPid: () => undefined,
     now: () => 0,
     marked(home) {
-      return output("ps", ["-axEww", "-o", "pid=,command="])
+      return outputOf("ps", ["-axEww", "-o", "pid=,command="])
         .split("\n")
         .flatMap((line) => {
           const token = / AGENTCTL_TOKEN=(\S+)/.exec(line)?.[1];
-          const isHere = `${line} `.includes(` AGENTCTL_HOME=${home} `);
-          return token !== undefined && isHere ? [{ pid: Number.parseInt(line, 10), token }] : [];
+          const isOfHome = `${line} `.includes(` AGENTCTL_HOME=${home} `);
+          return token !== undefined && isOfHome ? [{ pid: Number.parseInt(line, 10), token }] : [];
         });
     },
     argv(pid) {
-      return output("ps", ["-p", String(pid), "-ww", "-o", "command="])
+      return outputOf("ps", ["-p", String(pid), "-ww", "-o", "command="])
         .trimEnd()
         .split(" ");
     },

@@ -25,7 +25,7 @@ export interface Signs {
  * bears the marker of another attempt, or nothing. `unclear`: the process is between its exec and its first
  * instruction, and shows nothing yet.
  */
-export type Shown = "own" | "detached" | "other" | "nothing" | "unclear";
+export type ShownSign = "own" | "detached" | "other" | "nothing" | "unclear";
 
 /** Access to the processes of this platform. It hides everything that differs between Linux and macOS. */
 export interface Processes {
@@ -36,7 +36,7 @@ export interface Processes {
   /** Whether the platform shows how a process ended until its parent has waited for it. */
   readonly hasStatus: boolean;
   /** Returns which of these signs the process shows, or `nothing` if its environment may not be read. */
-  shows(pid: number, signs: Signs): Shown;
+  shows(pid: number, signs: Signs): ShownSign;
   /** Whether the process was started with `AGENTCTL_TOKEN=token`; false if its environment may not be read. */
   bears(pid: number, token: string): boolean;
   /** Returns every pid that is in use, in ascending order. */

@@ -1,6 +1,6 @@
 import type { ProcessId, TreeRoots } from "../types.ts";
-import type { Processes, ProcessStat, Shown } from "./processes.ts";
-import { holds, type Tree } from "./tree.ts";
+import type { Processes, ProcessStat, ShownSign } from "./processes.ts";
+import { isRecorded, type Tree } from "./tree.ts";
 
 export interface ScanRoots extends TreeRoots {
   /** The pid of a process that is left out, with its children. */
@@ -8,16 +8,16 @@ export interface ScanRoots extends TreeRoots {
 }
 
 /** What the passes of one operation need not read again, because they follow each other at once. */
-export interface Passes {
+export interface PassCache {
   /** Processes that are older than the tree. */
   strangers: Set<number>;
   /** Members that are known not to be detached. */
   checked: Set<number>;
   /** What other processes show, by pid. It does not change: no process gains a sign of the tree. */
-  shown: Map<number, Shown>;
+  shown: Map<number, ShownSign>;
 }
 
-export const newPasses = (): Passes => ({ strangers: new Set(), checked: new Set(), shown: new Map() });
+export const newPassCache = (): PassCache => ({ strangers: new Set(), checked: new Set(), shown: new Map() });
 
 export interface TreeScan {
   members: ProcessStat[];
@@ -48,9 +48,9 @@ export function isGuard(stat: ProcessStat, roots: TreeRoots, processes: Processe
 }
 
 /** Returns the start time of the tree's first process. No older process can be a member, so most need not be read. */
-export function oldest(roots: TreeRoots, processes: Processes): number {
-  const first = roots.program ?? roots.guard;
-  const startTime = first?.bootId === processes.bootId ? first.startTime : 0;
+export function oldestStart(roots: TreeRoots, processes: Processes): number {
+  const root = roots.program ?? roots.guard;
+  const startTime = root?.bootId === processes.bootId ? root.startTime : 0;
   // If the program was gone before it was read, only its launch time is known.
   if (startTime > 0 || typeof roots.launchedAt !== "number") return startTime;
   const ticks = Math.ceil((performance.now() - roots.launchedAt) / 10) + 2;
@@ -71,24 +71,24 @@ function isOfSession(stat: ProcessStat, { excluded }: ScanRoots, tree: Tree): bo
 }
 
 /** Creates a function that returns a process's membership: by what it shows, its session, and what was seen before. */
-export function createMembership(processes: Processes, roots: ScanRoots, tree: Tree, passes: Passes) {
-  const since = oldest(roots, processes);
+export function createMembership(processes: Processes, roots: ScanRoots, tree: Tree, passes: PassCache) {
+  const since = oldestStart(roots, processes);
   const guard = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
   return (stat: ProcessStat): Membership => {
     // Before its exec, the program shows the signs of its guard, which is detached from the tree.
     if (guard !== undefined && stat.ppid === guard) return "member";
-    const isKnown = holds(tree.known, stat);
+    const isKnown = isRecorded(tree.known, stat);
     if (isKnown && passes.checked.has(stat.pid)) return "member";
     if (!isKnown && stat.startTime < since) {
       passes.strangers.add(stat.pid);
       return "stranger";
     }
-    const shown = passes.shown.get(stat.pid) ?? processes.shows(stat.pid, tree.signs);
-    if (shown === "other" || shown === "nothing") passes.shown.set(stat.pid, shown);
-    if (shown === "detached") return "detached";
-    const isMember = shown === "own" || isKnown || (shown !== "other" && isOfSession(stat, roots, tree));
-    if (!isMember) return shown === "unclear" ? "unclear" : "stranger";
-    if (shown !== "unclear") passes.checked.add(stat.pid);
+    const sign = passes.shown.get(stat.pid) ?? processes.shows(stat.pid, tree.signs);
+    if (sign === "other" || sign === "nothing") passes.shown.set(stat.pid, sign);
+    if (sign === "detached") return "detached";
+    const isMember = sign === "own" || isKnown || (sign !== "other" && isOfSession(stat, roots, tree));
+    if (!isMember) return sign === "unclear" ? "unclear" : "stranger";
+    if (sign !== "unclear") passes.checked.add(stat.pid);
     return "member";
   };
 }
@@ -105,11 +105,11 @@ export function scanTree(
   roots: ScanRoots,
   tree: Tree,
   {
-    passes = newPasses(),
+    passes = newPassCache(),
     onMember,
     onLeftOut,
   }: {
-    passes?: Passes;
+    passes?: PassCache;
     onMember?: (member: ProcessStat) => void;
     onLeftOut?: (stranger: ProcessStat) => void;
   } = {},
@@ -154,19 +154,19 @@ export function scanTree(
       if (siblings) siblings.push(stat);
       else children.set(stat.ppid, [stat]);
       if (taken.has(stat.pid)) continue;
-      const what = isRootOf(stat) ? "member" : membership(stat);
-      if (what === "member") take(stat);
-      else if (what === "detached") leaveOut(stat);
-      else if (what === "unclear") unclear++;
+      const kind = isRootOf(stat) ? "member" : membership(stat);
+      if (kind === "member") take(stat);
+      else if (kind === "detached") leaveOut(stat);
+      else if (kind === "unclear") unclear++;
     }
   }
   // The array grows during this loop.
   for (const member of members) for (const child of children.get(member.pid) ?? []) takeDescendant(child);
   const late = (stat: ProcessStat): Membership => {
     if (isExcluded(stat) || stat.pid === process.pid) return "stranger";
-    const what = membership(stat);
-    const isChild = what === "stranger" && members.some(({ pid }) => pid === stat.ppid);
-    return isChild ? "member" : what;
+    const kind = membership(stat);
+    const isChild = kind === "stranger" && members.some(({ pid }) => pid === stat.ppid);
+    return isChild ? "member" : kind;
   };
   return { members, vanished, unclear, late };
 }

@@ -1,12 +1,12 @@
 import { type Calm, createCalm } from "./calm.ts";
 import type { Processes, ProcessStat } from "./processes.ts";
-import { isGuard, newPasses, type Passes, type ScanRoots, scanTree } from "./scan.ts";
+import { isGuard, newPassCache, type PassCache, type ScanRoots, scanTree } from "./scan.ts";
 import { delay, deliver } from "./signals.ts";
-import { holds, type Tree } from "./tree.ts";
+import { isRecorded, type Tree } from "./tree.ts";
 
 /** How often a child between vfork and exec is continued so that it reaches its exec, and for how long each time. */
 const EXEC_PASSES = 50;
-const EXEC_MS = 2;
+const EXEC_WAIT_MS = 2;
 
 export function isStopped({ state }: ProcessStat): boolean {
   return state === "T" || state === "t";
@@ -44,12 +44,12 @@ function waitsForStoppedChild(processes: Processes, parent: ProcessStat, members
 }
 
 /** Stops a tree in passes over all processes, until none of its processes runs. */
-class Stopping {
+class StopPasses {
   readonly #processes: Processes;
   readonly #roots: ScanRoots;
   readonly #tree: Tree;
   readonly #options: StopOptions;
-  readonly #passes: Passes = newPasses();
+  readonly #passes: PassCache = newPassCache();
   readonly #calm: Calm;
   readonly #forbidden = new Map<number, ProcessStat>();
   readonly #wasHeld: boolean;
@@ -70,13 +70,13 @@ class Stopping {
     this.#tree.hold();
     const deadline = performance.now() + this.#options.limitMs;
     for (let pass = 0; ; pass++) {
-      const { members, moving, isCalm, held } = this.#pass(pass);
+      const { members, moving, isCalm, held: vforkParents } = this.#pass(pass);
       const forbidden = members.filter(({ pid }) => this.#forbidden.has(pid));
       const isRefused = forbidden.length > 0 && this.#options.isAllOrNothing === true;
       if (isCalm || isRefused || performance.now() > deadline) {
         return { members, forbidden, stuck: isCalm ? [] : moving, isStill: isCalm };
       }
-      await this.#wait(pass, held > 0);
+      await this.#wait(pass, vforkParents > 0);
     }
   }
 
@@ -85,7 +85,7 @@ class Stopping {
     const options = {
       passes: this.#passes,
       onMember: (member: ProcessStat) => this.#stop(member),
-      onLeftOut: (stranger: ProcessStat) => this.#letGo(stranger),
+      onLeftOut: (stranger: ProcessStat) => this.#continueStranger(stranger),
     };
     const scan = scanTree(this.#processes, this.#roots, this.#tree, options);
     const members = this.#options.withGuard
@@ -93,24 +93,25 @@ class Stopping {
       : scan.members.filter((member) => !isGuard(member, this.#roots, this.#processes));
     if (this.#hasFoundStopped) this.#tree.save();
     this.#hasFoundStopped = false;
-    const held = members.filter((member) => waitsForStoppedChild(this.#processes, member, members));
-    const isLetOn = held.length > 0 && pass < EXEC_PASSES;
-    if (isLetOn) {
+    const vforkParents = members.filter((member) => waitsForStoppedChild(this.#processes, member, members));
+    const isContinuing = vforkParents.length > 0 && pass < EXEC_PASSES;
+    if (isContinuing) {
       for (const child of members)
-        if (held.some(({ pid }) => pid === child.ppid)) deliver(child.pid, "SIGCONT");
+        if (vforkParents.some(({ pid }) => pid === child.ppid)) deliver(child.pid, "SIGCONT");
     }
     const moving = members.filter(
-      (member) => !isStopped(member) && !held.includes(member) && !this.#forbidden.has(member.pid),
+      (member) => !isStopped(member) && !vforkParents.includes(member) && !this.#forbidden.has(member.pid),
     );
-    const isDone = moving.length === 0 && !isLetOn;
+    const isDone = moving.length === 0 && !isContinuing;
     const isCalm = this.#calm.after({ ...scan, isDone }, (pid) => this.#stopLate(pid));
-    return { members, moving, isCalm, held: isLetOn ? held.length : 0 };
+    return { members, moving, isCalm, held: isContinuing ? vforkParents.length : 0 };
   }
 
   #stop(member: ProcessStat): void {
     if (isGuard(member, this.#roots, this.#processes) && !this.#options.withGuard) return;
     if (isStopped(member)) {
-      if (this.#wasHeld || holds(this.#tree.stopped, member) || holds(this.#tree.before, member)) return;
+      if (this.#wasHeld || isRecorded(this.#tree.stopped, member) || isRecorded(this.#tree.before, member))
+        return;
       this.#tree.before.set(member.pid, member.startTime);
       this.#hasFoundStopped = true;
       return;
@@ -125,14 +126,14 @@ class Stopping {
   }
 
   /** Continues a process that was stopped before its first instruction, and only now shows that it is detached. */
-  #letGo(stranger: ProcessStat): void {
-    if (!holds(this.#tree.stopped, stranger)) return;
+  #continueStranger(stranger: ProcessStat): void {
+    if (!isRecorded(this.#tree.stopped, stranger)) return;
     this.#tree.stopped.delete(stranger.pid);
     deliver(stranger.pid, "SIGCONT");
   }
 
   async #wait(pass: number, isHeld: boolean): Promise<void> {
-    if (isHeld) return await delay(EXEC_MS);
+    if (isHeld) return await delay(EXEC_WAIT_MS);
     // A stop takes microseconds. A process that has not stopped by pass 20 may take long, so the passes become rarer.
     await (pass < 20 ? new Promise((resolve) => setImmediate(resolve)) : delay(10));
   }
@@ -148,5 +149,5 @@ export async function stopTree(
   tree: Tree,
   options: StopOptions,
 ): Promise<Standstill> {
-  return await new Stopping(processes, roots, tree, options).run();
+  return await new StopPasses(processes, roots, tree, options).run();
 }

@@ -1,12 +1,12 @@
 import type { ProcessStat, Signs } from "./processes.ts";
-import type { Held, Record } from "./record.ts";
+import type { TreeRecord, TreeState } from "./record.ts";
 
 /** pid → start time. */
-export type Known = Map<number, number>;
+export type StartTimes = Map<number, number>;
 
-/** Whether exactly this process is in `known`. */
-export function holds(known: Known, { pid, startTime }: ProcessStat): boolean {
-  return known.get(pid) === startTime;
+/** Whether exactly this process is in `startTimes`. */
+export function isRecorded(startTimes: StartTimes, { pid, startTime }: ProcessStat): boolean {
+  return startTimes.get(pid) === startTime;
 }
 
 /**
@@ -20,31 +20,31 @@ export class Tree {
   /** When the program ended, by the clock of start times; null before. Used while the guard outlives the program. */
   releasedAt: number | null = null;
   /** Every process that was seen in the tree and is not known to be gone. */
-  readonly known: Known = new Map();
+  readonly known: StartTimes = new Map();
   /** The processes that agentctl has stopped. */
-  readonly stopped: Known = new Map();
+  readonly stopped: StartTimes = new Map();
   /** The processes that were stopped before agentctl stopped the tree. */
-  readonly before: Known = new Map();
+  readonly before: StartTimes = new Map();
   /** Processes that show no sign of the tree, recorded for the next daemon. */
-  readonly unmarked: Known = new Map();
+  readonly unmarked: StartTimes = new Map();
   /** Whether agentctl has stopped the tree, or is about to. */
   isHeld = false;
   /** Whether some of its processes were seen only by an earlier daemon. */
   isAdopted = false;
   readonly #sessions = new Map<number, number>();
-  readonly #record: Record | null;
+  readonly #record: TreeRecord | null;
 
-  constructor(signs: Signs, record: Record | null) {
+  constructor(signs: Signs, record: TreeRecord | null) {
     this.signs = signs;
     this.#record = record;
-    const kept = record?.read();
-    if (!kept) return;
-    this.isHeld = kept.isHeld;
-    for (const [pid, startTime] of kept.seen) {
+    const state = record?.read();
+    if (!state) return;
+    this.isHeld = state.isHeld;
+    for (const [pid, startTime] of state.seen) {
       this.known.set(pid, startTime);
       this.unmarked.set(pid, startTime);
     }
-    for (const [pid, startTime] of kept.before) this.before.set(pid, startTime);
+    for (const [pid, startTime] of state.before) this.before.set(pid, startTime);
   }
 
   add(stat: ProcessStat): void {
@@ -68,11 +68,11 @@ export class Tree {
    * Forgets processes that are gone, because their pids are reused. Keeps the leader of a session that still has
    * processes: its pid is not reused before the session has ended.
    */
-  prune(isThere: (pid: number) => boolean): void {
+  prune(isAlive: (pid: number) => boolean): void {
     const sessions = new Set<number>();
-    for (const [pid, session] of this.#sessions) if (isThere(pid)) sessions.add(session);
+    for (const [pid, session] of this.#sessions) if (isAlive(pid)) sessions.add(session);
     for (const pid of this.known.keys()) {
-      if (isThere(pid) || sessions.has(pid)) continue;
+      if (isAlive(pid) || sessions.has(pid)) continue;
       this.known.delete(pid);
       this.unmarked.delete(pid);
       this.#sessions.delete(pid);
@@ -98,8 +98,8 @@ export class Tree {
 
   /** Writes what the next daemon needs. If there is no room for it, the next daemon does without. */
   save(): void {
-    const held: Held = { isHeld: this.isHeld, seen: [...this.unmarked], before: [...this.before] };
-    this.#record?.write(held);
+    const state: TreeState = { isHeld: this.isHeld, seen: [...this.unmarked], before: [...this.before] };
+    this.#record?.write(state);
   }
 
   forget(): void {

@@ -1,13 +1,13 @@
 import { statSync } from "node:fs";
 import type { ProcessId, Running, TreeRoots } from "../types.ts";
 import type { Processes, ProcessStat, Signs } from "./processes.ts";
-import { Record } from "./record.ts";
+import { TreeRecord } from "./record.ts";
 import { Tree } from "./tree.ts";
 
 /** How often the new processes of the live attempts are read. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 
-interface Beginning {
+interface BeginOptions {
   isAdopted: boolean;
   isFrozen?: boolean | undefined;
 }
@@ -32,13 +32,13 @@ export class Trees {
   /** Returns the tree of an attempt. With an empty key, the tree is new and is not kept. */
   of({ key, token }: TreeRoots): Tree {
     if (key === "") return new Tree({ token, output: null }, null);
-    return this.#trees.get(key) ?? this.#make(key, { token, output: null }, false);
+    return this.#trees.get(key) ?? this.#create(key, { token, output: null }, false);
   }
 
   /** Watches the tree of an attempt until its program has ended. */
-  begin(running: Running, { isAdopted, isFrozen = false }: Beginning): void {
+  begin(running: Running, { isAdopted, isFrozen = false }: BeginOptions): void {
     const { key, token } = running;
-    const tree = this.#make(key, { token, output: null }, !isAdopted);
+    const tree = this.#create(key, { token, output: null }, !isAdopted);
     // By then, the guard has created the output pipe.
     running.started.then(
       () => {
@@ -56,7 +56,7 @@ export class Trees {
       tree.releasedAt = this.#processes.now();
       this.#live.delete(tree);
     });
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#timer ??= setInterval(() => this.#readNew(), POLL_MS).unref();
   }
 
   /** Forgets the tree of an attempt and deletes its record. */
@@ -67,18 +67,18 @@ export class Trees {
     tree.forget();
   }
 
-  #make(key: string, signs: Signs, isNew: boolean): Tree {
+  #create(key: string, signs: Signs, isNew: boolean): Tree {
     const tree = new Tree(signs, this.#record(key, isNew));
     this.#trees.set(key, tree);
     return tree;
   }
 
-  #record(key: string, isNew: boolean): Record {
-    return new Record(this.#runDir, key, { bootId: this.#processes.bootId, isNew });
+  #record(key: string, isNew: boolean): TreeRecord {
+    return new TreeRecord(this.#runDir, key, { bootId: this.#processes.bootId, isNew });
   }
 
   /** Reads the processes that have appeared since the last time, in the order in which they were started. */
-  #look(): void {
+  #readNew(): void {
     if (this.#live.size === 0) {
       if (this.#timer) clearInterval(this.#timer);
       this.#timer = null;
@@ -116,10 +116,10 @@ export class Trees {
 
   /** Adds a process. Returns whether it must be recorded for the next daemon, because it shows no sign of the tree. */
   #add(tree: Tree, stat: ProcessStat): boolean {
-    const shown = this.#processes.shows(stat.pid, tree.signs);
-    if (shown === "detached") return false;
+    const sign = this.#processes.shows(stat.pid, tree.signs);
+    if (sign === "detached") return false;
     tree.add(stat);
-    if (shown === "own" || shown === "unclear") return false;
+    if (sign === "own" || sign === "unclear") return false;
     tree.unmarked.set(stat.pid, stat.startTime);
     return true;
   }

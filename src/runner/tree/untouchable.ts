@@ -1,14 +1,14 @@
 import type { ProcessStat } from "./processes.ts";
 
 /** Names processes for a message. */
-export function named(all: readonly ProcessStat[]): string {
+export function describeProcesses(all: readonly ProcessStat[]): string {
   const [first] = all;
   if (all.length === 1 && first) return `process ${first.pid} (${first.command})`;
   return `processes ${all.map(({ pid, command }) => `${pid} (${command})`).join(", ")}`;
 }
 
 /** Explains for a message why processes may not be signalled. */
-export function ofAnother(all: readonly ProcessStat[]): string {
+export function ownerReason(all: readonly ProcessStat[]): string {
   return all.length === 1 ? "it belongs to another user" : "they belong to another user";
 }
 
