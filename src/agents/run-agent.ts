@@ -8,8 +8,8 @@ import type { StepContext, Task } from "../sdk/api.ts";
 import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { takeUp } from "./host/beginning.ts";
+import { decideNext, noteInterruptedCall } from "./host/decide-next.ts";
 import { Drive } from "./host/drive.ts";
-import { decideNext, noteInterruptedCall } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 

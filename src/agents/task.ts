@@ -11,8 +11,8 @@ import { defineTask } from "../sdk/define-task.ts";
 import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
 import { forgetCalls, takeUp } from "./host/beginning.ts";
+import { decideNext, noteInterruptedCall } from "./host/decide-next.ts";
 import { Drive, type DriveOptions, type DriveResult } from "./host/drive.ts";
-import { decideNext, noteInterruptedCall } from "./host/following.ts";
 import { settle } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 

@@ -3,7 +3,7 @@ import { AgentctlError } from "../core/errors.ts";
 import { systemClock } from "../core/time.ts";
 import type { Method, Notified, Params, Result } from "../protocol/methods.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
-import { sendLastCall } from "./last-words.ts";
+import { sendLastCall } from "./last-call.ts";
 
 /**
  * A connection that outlives the daemon. When the connection breaks, the calls without a response are sent again, in

@@ -10,7 +10,7 @@ import type { AgentRun, Conversation, Exit, Fact, OpenAgent, ToolCall, Verdict }
 import { ConversationLog } from "./conversation-log.ts";
 import { isCostDue, overBudget } from "./ledger.ts";
 import { Permits } from "./permits.ts";
-import { isLimit, isRetry, Recorder } from "./record.ts";
+import { isLimit, isRetry, Recorder } from "./recorder.ts";
 import { type AgentSpec, type AgentState, openingOf } from "./state.ts";
 
 /** How long an interrupted agent may take to report that its turn is over. */
