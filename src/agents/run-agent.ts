@@ -7,10 +7,10 @@ import { type AgentTask, ownAgents } from "../sdk/agent-task.ts";
 import type { StepContext, Task } from "../sdk/api.ts";
 import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
-import { takeUp } from "./host/beginning.ts";
+import { restoreState } from "./host/beginning.ts";
 import { decideNext, noteInterruptedCall } from "./host/decide-next.ts";
 import { Drive } from "./host/drive.ts";
-import { settle } from "./host/permits.ts";
+import { applyAnswer } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState } from "./host/state.ts";
 
 /** The options of {@link runAgent}. */
@@ -53,7 +53,7 @@ export async function runAgent(task: Task, options: AgentOptions): Promise<strin
     state = turn.state;
     if (!state.asking) continue;
     const { prompt, choices } = state.asking;
-    settle(state, await task.ask(prompt, choices ? { choices } : {}));
+    applyAnswer(state, await task.ask(prompt, choices ? { choices } : {}));
   }
 }
 
@@ -96,7 +96,7 @@ async function runProcess(
   const state = structuredClone((step.kept as AgentState | undefined) ?? previous);
   const dir = join(task.dir, "agent");
   if (step.kept) noteInterruptedCall(state, dir);
-  takeUp(state, dir, facts, false);
+  restoreState(state, dir, facts, false);
   const programs = {
     node: process.execPath,
     hook: join(dirname(fileURLToPath(import.meta.url)), "agent-hook.cjs"),

@@ -10,10 +10,10 @@ import type { AgentTask } from "../sdk/agent-task.ts";
 import { defineTask } from "../sdk/define-task.ts";
 import { AgentFailed } from "./adapter/failed.ts";
 import { adapterOf } from "./adapters.ts";
-import { forgetCalls, takeUp } from "./host/beginning.ts";
+import { forgetCalls, restoreState } from "./host/beginning.ts";
 import { decideNext, noteInterruptedCall } from "./host/decide-next.ts";
 import { Drive, type DriveOptions, type DriveResult } from "./host/drive.ts";
-import { settle } from "./host/permits.ts";
+import { applyAnswer } from "./host/permits.ts";
 import { type AgentSpec, type AgentState, freshState, reportOf } from "./host/state.ts";
 
 // biome-ignore lint/style/noDefaultExport: a task module exports its task so
@@ -31,7 +31,7 @@ export default defineTask<AgentSpec & { facts: AgentFacts | null }, string | nul
     const dir = join(task.dir, "agent");
     if (checkpoint) {
       noteInterruptedCall(state, dir);
-      takeUp(state, dir, facts, true);
+      restoreState(state, dir, facts, true);
       if (state.account !== spec.account)
         Object.assign(state, { account: spec.account, limit: null, limits: 0 });
     } else {
@@ -88,7 +88,7 @@ async function askPerson({ task, state }: DriveOptions): Promise<void> {
   if (!state.asking) return;
   const { prompt, choices } = state.asking;
   await task.report(reportOf(state));
-  settle(state, await task.ask(prompt, choices ? { choices } : {}));
+  applyAnswer(state, await task.ask(prompt, choices ? { choices } : {}));
   await task.report(reportOf(state));
   await task.save(state);
 }

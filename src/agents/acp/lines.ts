@@ -1,5 +1,5 @@
 import { asObject, listOf, member, numberOf, outputOf, textOf } from "../adapter/json.ts";
-import { saidOf } from "../adapter/rpc.ts";
+import { messageOf } from "../adapter/rpc.ts";
 import type { Fact, Json, ToolCall } from "../adapter/types.ts";
 
 /** State from earlier lines that later lines need. */
@@ -103,7 +103,7 @@ export function refusalFacts(error: Json): Fact[] {
   const data = member(error, "data");
   const isLimit =
     error.code === 429 || data.errorKind === "rate_limit" || data.codexErrorInfo === "usageLimitExceeded";
-  const message = saidOf(error) ?? "the agent failed";
+  const message = messageOf(error) ?? "the agent failed";
   const limit: Fact[] = isLimit ? [{ is: "limit", kind: "rate_limit", resetsAt: null }] : [];
   return [...limit, { is: "end", how: "failed", message }];
 }

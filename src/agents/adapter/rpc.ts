@@ -7,13 +7,13 @@ export class AgentRefused extends Error {
   readonly data: Json;
 
   constructor(method: string, error: Json) {
-    super(saidOf(error) ?? `${method} was refused`);
+    super(messageOf(error) ?? `${method} was refused`);
     this.data = error;
   }
 }
 
 /** Returns the message of an error with its details: many messages are only "Internal error". */
-export function saidOf({ message, data }: Json): string | undefined {
+export function messageOf({ message, data }: Json): string | undefined {
   const object = asObject(data);
   const details = textOf(object?.details) ?? textOf(object?.message) ?? textOf(data);
   const text = textOf(message);

@@ -47,7 +47,7 @@ export function forgetCalls(dir: string): void {
  * Completes a saved state, in which the last changes before a kill may be missing. `isAlone`: all sessions in `dir` are
  * of this agent.
  */
-export function takeUp(state: AgentState, dir: string, traits: SessionTraits, isAlone: boolean): void {
+export function restoreState(state: AgentState, dir: string, traits: SessionTraits, isAlone: boolean): void {
   const called = calledSessions(dir);
   const session = state.session ?? (isAlone ? called.at(-1) : undefined);
   if (session !== undefined && called.includes(session)) {
@@ -70,7 +70,7 @@ function calledSessions(dir: string): string[] {
 }
 
 /** Whether to restart a session that its agent does not know. If so, resets the state to that of a new session. */
-export function beginsAgain(state: AgentState, { session }: SessionTraits): boolean {
+export function tryRestart(state: AgentState, { session }: SessionTraits): boolean {
   if (state.isCalled) return false;
   resendMessages(state);
   const chosen = session === "chosen" ? randomUUID() : null;

@@ -3,7 +3,7 @@ import { systemClock } from "../../core/time.ts";
 import type { SuspendOptions } from "../../sdk/api.ts";
 import { complaintOf } from "../adapter/child.ts";
 import { AgentFailed } from "../adapter/failed.ts";
-import { beginsAgain } from "./beginning.ts";
+import { tryRestart } from "./beginning.ts";
 import type { DriveOptions, DriveResult } from "./drive.ts";
 import { runningCall } from "./running-call.ts";
 import type { AgentState } from "./state.ts";
@@ -24,7 +24,7 @@ const MAX_GUESS_MS = 3_600_000;
 
 export function decideNext({ task, spec, state, run }: DriveOptions, result: DriveResult): Next {
   const { stop, end, reason } = result;
-  if (end?.how === "gone" && !result.isNew && beginsAgain(state, run.facts)) {
+  if (end?.how === "gone" && !result.isNew && tryRestart(state, run.facts)) {
     task.log(`· ${spec.agent} has not kept its session, in which no tool was called: it is begun again`);
     return { again: true };
   }

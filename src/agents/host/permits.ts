@@ -72,7 +72,7 @@ function subjectOf({ name, input, title }: ToolCall): string {
 }
 
 /** Applies a person's answer to the state. The agent gets it as a message when it continues. */
-export function settle(state: AgentState, answer: string): void {
+export function applyAnswer(state: AgentState, answer: string): void {
   const { asking } = state;
   state.asking = null;
   if (!asking?.call) {

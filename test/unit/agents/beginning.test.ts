@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { beginsAgain, noteCall, takeUp } from "../../../src/agents/host/beginning.ts";
+import { noteCall, restoreState, tryRestart } from "../../../src/agents/host/beginning.ts";
 import { type AgentState, freshState } from "../../../src/agents/host/state.ts";
 
 const asking = { session: "chosen", asksFirst: true } as const;
@@ -21,9 +21,9 @@ function state(change: Partial<AgentState> = {}): AgentState {
 
 test("prompts that the agent did not hear are sent again, before newer ones", () => {
   const saved = state({ isBegun: true, said: ["do it"], inbox: ["be quick"] });
-  takeUp(saved, dir, asking, true);
+  restoreState(saved, dir, asking, true);
   expect(saved).toMatchObject({ session: "s", inbox: ["do it", "be quick"], said: [] });
-  expect(beginsAgain(saved, asking)).toBe(true);
+  expect(tryRestart(saved, asking)).toBe(true);
   expect(saved).toMatchObject({ isBegun: false, inbox: ["do it", "be quick"] });
   expect(saved.session).not.toBe("s");
 });
@@ -31,23 +31,23 @@ test("prompts that the agent did not hear are sent again, before newer ones", ()
 test("a tool call noted after the last save keeps the session and the unsent prompts", () => {
   noteCall(state(), dir);
   const before = state();
-  takeUp(before, dir, asking, true);
+  restoreState(before, dir, asking, true);
   expect(before).toMatchObject({ session: "s", isBegun: true, isHeard: true, inbox: [] });
-  expect(beginsAgain(before, asking)).toBe(false);
+  expect(tryRestart(before, asking)).toBe(false);
   const after = state({ isBegun: true, said: ["do it"], inbox: ["be quick"] });
-  takeUp(after, dir, asking, true);
+  restoreState(after, dir, asking, true);
   expect(after).toMatchObject({ isHeard: true, inbox: ["be quick"], said: [] });
   const untold = state({ session: null });
-  takeUp(untold, dir, { ...asking, session: "told" }, true);
+  restoreState(untold, dir, { ...asking, session: "told" }, true);
   expect(untold).toMatchObject({ session: "s", isBegun: true });
 });
 
 test("the session gets a new id if the agent may have used the old one, but not if it never started", () => {
   const started = state();
-  takeUp(started, dir, asking, true);
+  restoreState(started, dir, asking, true);
   expect(started).toMatchObject({ isBegun: false, inbox: ["do it"] });
   expect(started.session).not.toBe("s");
   const never = state({ begunAt: null });
-  takeUp(never, dir, asking, true);
+  restoreState(never, dir, asking, true);
   expect(never.session).toBe("s");
 });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { objectOf } from "../../../src/agents/adapter/json.ts";
-import { saidOf } from "../../../src/agents/adapter/rpc.ts";
+import { messageOf } from "../../../src/agents/adapter/rpc.ts";
 import type { Fact, Json } from "../../../src/agents/adapter/types.ts";
 import { claudeFacts, claudeMemory } from "../../../src/agents/claude/lines.ts";
 import { codexFacts, codexMemory } from "../../../src/agents/codex/lines.ts";
@@ -105,15 +105,15 @@ test.each([
 
 test("shows an error with its details, without repeating its message", () => {
   const message = "Internal error";
-  expect(saidOf({ message, data: { details: "exited with code 1" } })).toBe(
+  expect(messageOf({ message, data: { details: "exited with code 1" } })).toBe(
     "Internal error: exited with code 1",
   );
-  expect(saidOf({ message, data: { message: "Internal error of the model" } })).toBe(
+  expect(messageOf({ message, data: { message: "Internal error of the model" } })).toBe(
     "Internal error of the model",
   );
-  expect(saidOf({ message, data: { errorKind: "other" } })).toBe(message);
-  expect(saidOf({ data: "no such session" })).toBe("no such session");
-  expect(saidOf({})).toBeUndefined();
+  expect(messageOf({ message, data: { errorKind: "other" } })).toBe(message);
+  expect(messageOf({ data: "no such session" })).toBe("no such session");
+  expect(messageOf({})).toBeUndefined();
 });
 
 describe("codex-app-server-0.171.0", () => {

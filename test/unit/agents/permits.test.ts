@@ -1,6 +1,6 @@
 /** What a person's answer about one tool call means for later calls. */
 import { expect, test } from "vitest";
-import { Permits, settle } from "../../../src/agents/host/permits.ts";
+import { applyAnswer, Permits } from "../../../src/agents/host/permits.ts";
 import { type AgentSpec, freshState } from "../../../src/agents/host/state.ts";
 
 const spec = {
@@ -18,7 +18,7 @@ function answered(call: ReturnType<typeof bash>, answer: string) {
   const state = freshState(spec, "/", "s");
   const permits = new Permits(state, spec);
   expect(permits.permit(call)).toBe("stop");
-  settle(state, answer);
+  applyAnswer(state, answer);
   return permits;
 }
 
