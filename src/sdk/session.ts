@@ -70,11 +70,11 @@ export class Session {
   readonly #onLeave: () => void;
   readonly #onEnd: (outcome: Outcome) => void;
 
-  /** `left` is called when the daemon is about to end the process, `end` when the attempt ends but the module runs. */
+  /** `onLeave` is called when the daemon is about to end the process, `onEnd` when the attempt ends but the module runs. */
   constructor(
     hello: Hello,
     link: Link,
-    { left: onLeave, end: onEnd }: { left: () => void; end: (outcome: Outcome) => void },
+    { onLeave, onEnd }: { onLeave: () => void; onEnd: (outcome: Outcome) => void },
   ) {
     this.hello = hello;
     this.link = link;

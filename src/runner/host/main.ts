@@ -65,8 +65,8 @@ class Attempt {
   constructor(hello: Hello, link: Link) {
     this.#link = link;
     this.#session = new Session(hello, link, {
-      left: () => void setTimeout(() => endSilently(75), EXIT_TIMEOUT_MS),
-      end: (outcome) => this.#stopWith(outcome),
+      onLeave: () => void setTimeout(() => endSilently(75), EXIT_TIMEOUT_MS),
+      onEnd: (outcome) => this.#stopWith(outcome),
     });
     // Output that cannot be printed must not end the task. The error could not be printed there either.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});

@@ -17,10 +17,10 @@ export class TestAttempt {
   constructor(link: Link, hello: Awaited<Link["hello"]>) {
     this.link = link;
     this.session = new Session(hello, link, {
-      left: () => {
+      onLeave: () => {
         this.hasLeft = true;
       },
-      end: (outcome) => this.ended.push(outcome),
+      onEnd: (outcome) => this.ended.push(outcome),
     });
     this.task = createTask(this.session, (line) => this.lines.push(line));
   }
