@@ -70,7 +70,7 @@ export class Session {
   readonly #onLeave: () => void;
   readonly #onEnd: (outcome: Outcome) => void;
 
-  /** `onLeave` is called when the daemon is about to end the process, `onEnd` when the attempt ends but the module runs. */
+  /** `onLeave` is called before the daemon ends the process, `onEnd` when the attempt ends but the module runs. */
   constructor(
     hello: Hello,
     link: Link,
