@@ -26,10 +26,16 @@ export async function logText(
     task: { id: number; state: string };
   };
   const { parts, size } = await measureLogs(access, task.id, logs);
-  const from = Math.max(since ?? 0, size - MAX_BYTES, 0);
-  const whole = (await bytesFrom(access, task.id, parts, from)).toString("utf8");
+  const startOffset = Math.max(since ?? 0, size - MAX_BYTES, 0);
+  const whole = (await bytesFrom(access, task.id, parts, startOffset)).toString("utf8");
   const text = since === undefined ? lastLines(whole, lines) : whole;
-  return { id: task.id, state: task.state, text, next: size, truncated: since !== undefined && from > since };
+  return {
+    id: task.id,
+    state: task.state,
+    text,
+    next: size,
+    truncated: since !== undefined && startOffset > since,
+  };
 }
 
 async function readLog(access: Access, params: object): Promise<Piece> {
@@ -51,10 +57,15 @@ async function measureLogs(
   return { parts, size: start };
 }
 
-async function bytesFrom(access: Access, id: number, parts: readonly Part[], from: number): Promise<Buffer> {
+async function bytesFrom(
+  access: Access,
+  id: number,
+  parts: readonly Part[],
+  startOffset: number,
+): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (const { attempt, start, size } of parts) {
-    const offset = Math.max(0, from - start);
+    const offset = Math.max(0, startOffset - start);
     if (offset >= size) continue;
     const { data } = await readLog(access, { id, attempt, offset, length: size - offset });
     pieces.push(Buffer.from(data, "base64"));

@@ -21,11 +21,11 @@ export interface Tool {
 
 const id = { type: ["integer", "string"], description: "the task's id, uuid or name" };
 const text = (description: string) => ({ type: "string", description });
-const number = (description: string, rest: JsonSchema = {}) => ({
+const number = (description: string, extra: JsonSchema = {}) => ({
   type: "integer",
   minimum: 0,
   description,
-  ...rest,
+  ...extra,
 });
 const states = {
   type: "array",

@@ -47,12 +47,12 @@ export class LineSplitter {
     return lines;
   }
 
-  #line(rest: Buffer): string {
+  #line(part: Buffer): string {
     if (this.#size === 0) {
-      this.#checkSize(rest.length);
-      return decode(rest);
+      this.#checkSize(part.length);
+      return decode(part);
     }
-    this.#append(rest);
+    this.#append(part);
     const line = decode(this.#buffer.subarray(0, this.#size));
     this.#buffer = Buffer.alloc(0);
     this.#size = 0;

@@ -48,7 +48,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     releaseOrphans: () => releaseOrphans(processes, runDir),
     tree: (roots) =>
-      scanTree(processes, roots, trees.of(roots)).members.map((member) => ({
+      scanTree(processes, roots, trees.treeOf(roots)).members.map((member) => ({
         pid: member.pid,
         ppid: member.ppid,
         startTime: member.startTime,
@@ -61,16 +61,16 @@ export function createRunner(options: RunnerOptions): Runner {
     async freeze(roots) {
       const { guard } = roots;
       try {
-        return await freezeTree(processes, roots, trees.of(roots));
+        return await freezeTree(processes, roots, trees.treeOf(roots));
       } finally {
         // The program ended meanwhile, so its guard is not in the tree any more, but may have been stopped with it.
         if (guard && !roots.guard) deliverTo(processes, guard, "SIGCONT");
       }
     },
-    thaw: (roots) => thawTree(processes, roots, trees.of(roots)),
-    moving: (roots) => movingOf(processes, roots, trees.of(roots)).map(({ pid }) => pid),
+    thaw: (roots) => thawTree(processes, roots, trees.treeOf(roots)),
+    moving: (roots) => movingOf(processes, roots, trees.treeOf(roots)).map(({ pid }) => pid),
     forbidden: (roots) =>
-      scanTree(processes, roots, trees.of(roots))
+      scanTree(processes, roots, trees.treeOf(roots))
         .members.filter(({ pid }) => !maySignal(pid))
         .map(({ pid, command }) => ({ pid, command })),
     isGone: ({ program, guard }) => {
@@ -83,10 +83,10 @@ export function createRunner(options: RunnerOptions): Runner {
     async terminate(roots, opts) {
       // If a guard lost its subshell before the program starts, the runner would start another guard.
       await roots.started?.catch(() => undefined);
-      await terminateTree(processes, roots, trees.of(roots), opts);
+      await terminateTree(processes, roots, trees.treeOf(roots), opts);
     },
     sweep: (roots, { graceMs }) =>
-      sweepTree(processes, roots, trees.of(roots), {
+      sweepTree(processes, roots, trees.treeOf(roots), {
         grace: { graceMs },
         cache: startTimeCache,
       }),

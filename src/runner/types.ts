@@ -165,7 +165,7 @@ export interface Runner {
     argv: string[],
     cwd: string,
     env: Record<string, string>,
-    before?: string,
+    firstFolder?: string,
   ): StartRefusal | undefined;
   /** Returns every live process but this one with a token of this home in its environment, no matter who started it. */
   marked(home: string): MarkedProcess[];

@@ -55,11 +55,11 @@ async function saveNow(session: Session, flight: PendingCall, text: string): Pro
     return;
   }
   const moving = movingCalls(session);
-  const kept = keptAfterSave(moving);
+  const keptValues = keptAfterSave(moving);
   const unused = journal.unclaimed.map(({ name, n, base }) => ({ name, n, base }));
   const { seq } = await link.call("attempt/checkpoint", {
     ...params,
-    ...(kept.length > 0 && { kept }),
+    ...(keptValues.length > 0 && { kept: keptValues }),
     ...(unused.length > 0 && { unused }),
   });
   session.saved = { durable: text, seen: text };

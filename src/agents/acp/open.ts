@@ -71,8 +71,8 @@ class Acp implements Conversation {
     this.#run.fact({ is: "session", id: this.#session, ...(version && { version }) });
   }
 
-  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
-    if (how === "steer" || this.#isPrompting) return "later";
+  async say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (mode === "steer" || this.#isPrompting) return "later";
     this.#isPrompting = true;
     const prompt = [{ type: "text", text }];
     this.#rpc

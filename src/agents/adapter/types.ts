@@ -91,7 +91,7 @@ export interface Conversation {
   /** The process ends with its turn; the next turn needs another process. */
   readonly isOneTurn?: true;
   /** Sends `text` as a new turn or into the running turn. `later`: the agent takes it only as the next turn. */
-  say(text: string, how: "turn" | "steer"): Promise<"taken" | "later">;
+  say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later">;
   /** Stops the running turn in the gentlest way that the agent supports. */
   interrupt(): Promise<void>;
   /** Ends the process: closes its pipes, then sends signals. */

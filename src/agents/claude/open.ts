@@ -51,8 +51,8 @@ class Claude implements Conversation {
     this.exited = this.#child.exited.finally(() => this.#gate.close());
   }
 
-  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
-    if (how === "steer" && !isAtLeast(this.#memory.version ?? "0", MIN_STEER_VERSION)) return "later";
+  async say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (mode === "steer" && !isAtLeast(this.#memory.version ?? "0", MIN_STEER_VERSION)) return "later";
     this.#isDone = false;
     this.#send({ type: "user", message: { role: "user", content: text } });
     return "taken";

@@ -77,9 +77,9 @@ class Codex implements Conversation {
     this.#thread = textOf(member({ thread }, "thread").id) ?? session ?? "";
   }
 
-  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
+  async say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later"> {
     const input = [{ type: "text", text, text_elements: [] }];
-    if (how === "turn") {
+    if (mode === "turn") {
       const { turn } = await this.#rpc.call("turn/start", { threadId: this.#thread, input });
       this.#turn = textOf(member({ turn }, "turn").id);
       return "taken";

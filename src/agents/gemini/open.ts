@@ -71,8 +71,8 @@ class Gemini implements Conversation {
   }
 
   /** Takes no text while a turn runs. */
-  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
-    if (how === "steer" || this.#child) return "later";
+  async say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (mode === "steer" || this.#child) return "later";
     const { facts, cwd, env, dir } = this.#run;
     const child = new Child({
       argv: [...facts.argv, ...this.#args(text)],

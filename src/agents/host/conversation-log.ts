@@ -62,9 +62,9 @@ export class ConversationLog {
 
   #printCallEnd({ id, ok, exit, output = "" }: Extract<Fact, { is: "tool-end" }>): void {
     const lines = output.trimEnd().split("\n");
-    const shown = lines.slice(0, OUTPUT_LINES).map((line) => `  ${line.slice(0, LINE_CHARS)}`);
-    if (lines.length > OUTPUT_LINES) shown.push(`  … ${lines.length - OUTPUT_LINES} more lines`);
-    if (output.trim() !== "") this.#print(shown.join("\n"));
+    const shownLines = lines.slice(0, OUTPUT_LINES).map((line) => `  ${line.slice(0, LINE_CHARS)}`);
+    if (lines.length > OUTPUT_LINES) shownLines.push(`  … ${lines.length - OUTPUT_LINES} more lines`);
+    if (output.trim() !== "") this.#print(shownLines.join("\n"));
     if (!ok || (exit ?? 0) !== 0) this.#print(`  ${exit === undefined ? "failed" : `exit ${exit}`}`);
     this.#calls.delete(id);
   }

@@ -7,11 +7,11 @@ const countNames = ["inputTokens", "outputTokens", "cachedTokens"] as const;
 export class Ledger {
   readonly #state: AgentState;
   /** The usage before this process. */
-  readonly #before: AgentState["usage"];
+  readonly #previousUsage: AgentState["usage"];
 
   constructor(state: AgentState) {
     this.#state = state;
-    this.#before = { ...state.usage };
+    this.#previousUsage = { ...state.usage };
   }
 
   take(fact: Fact): void {
@@ -26,7 +26,7 @@ export class Ledger {
   #addUsage(used: Used): void {
     const { usage, seen } = this.#state;
     for (const name of countNames) {
-      if (used.of === "process") usage[name] = this.#before[name] + used[name];
+      if (used.of === "process") usage[name] = this.#previousUsage[name] + used[name];
       else {
         usage[name] += Math.max(0, used[name] - seen[name]);
         seen[name] = used[name];
@@ -37,7 +37,7 @@ export class Ledger {
   #addCost(scope: "process" | "session", usd: number): void {
     const { usage, seen } = this.#state;
     if (scope === "process") {
-      usage.costUsd = (this.#before.costUsd ?? 0) + usd;
+      usage.costUsd = (this.#previousUsage.costUsd ?? 0) + usd;
       return;
     }
     usage.costUsd = (usage.costUsd ?? 0) + Math.max(0, usd - seen.costUsd);

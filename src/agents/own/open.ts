@@ -31,8 +31,8 @@ class Own implements Conversation {
   }
 
   /** Takes no text while a turn runs. */
-  async say(text: string, how: "turn" | "steer"): Promise<"taken" | "later"> {
-    if (how === "steer" || this.#child) return "later";
+  async say(text: string, mode: "turn" | "steer"): Promise<"taken" | "later"> {
+    if (mode === "steer" || this.#child) return "later";
     const { isNew, session, cwd, env, dir, args } = this.#run;
     const words = isNew ? this.#commands.start : this.#commands.resume;
     const values = { prompt: text, session: session ?? "" };

@@ -10,12 +10,12 @@ export type Pass = Pick<TreeScan, "vanished" | "unclear" | "late"> & {
 /** Counts passes until no process can have been missed between them. */
 export interface Calm {
   /** Must be called when a pass begins. */
-  before(): void;
+  beginPass(): void;
   /**
    * Must be called after a pass. Returns whether the tree is known to be at rest. `onLate` is called with the pid of
    * each member that was started behind the pass.
    */
-  after(pass: Pass, onLate: (pid: number) => void): boolean;
+  endPass(pass: Pass, onLate: (pid: number) => void): boolean;
 }
 
 /** This many checks of new processes, each shorter than the life of a process, do not all miss a chain of forks. */
@@ -58,10 +58,10 @@ export function createCalm(processes: Pick<Processes, "lastPid" | "stat">): Calm
   };
 
   return {
-    before() {
+    beginPass() {
       firstPid = processes.lastPid();
     },
-    after(pass, onLate) {
+    endPass(pass, onLate) {
       const isUnclear = pass.unclear > 0 && ++unclearCount < MAX_UNCLEAR;
       const isDone = pass.isDone && !isUnclear;
       donePasses = isDone ? donePasses + 1 : 0;

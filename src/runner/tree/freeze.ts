@@ -12,7 +12,7 @@ const STOP_LIMIT_MS = 5000;
 export function thawTree(processes: Processes, roots: TreeRoots, tree: Tree): void {
   if (!tree.isHeld) return;
   for (const member of scanTree(processes, roots, tree).members)
-    if (!isRecorded(tree.before, member)) deliver(member.pid, "SIGCONT");
+    if (!isRecorded(tree.stoppedBefore, member)) deliver(member.pid, "SIGCONT");
   // A process that was detached from the tree meanwhile is not a member any more, but is continued too.
   continueStopped(processes, tree);
 }

@@ -63,8 +63,8 @@ export function parseStat(line: string): StatLine | undefined {
 }
 
 function isPid(name: string): boolean {
-  const first = name.charCodeAt(0);
-  return first >= 48 && first <= 57;
+  const code = name.charCodeAt(0);
+  return code >= 48 && code <= 57;
 }
 
 function namesIn(folder: string): string[] {

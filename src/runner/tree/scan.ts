@@ -72,14 +72,14 @@ function isOfSession(stat: ProcessStat, { excluded }: ScanRoots, tree: Tree): bo
 
 /** Creates a function that returns a process's membership: by what it shows, its session, and what was seen before. */
 export function createMembership(processes: Processes, roots: ScanRoots, tree: Tree, passes: PassCache) {
-  const since = oldestStart(roots, processes);
+  const minStartTime = oldestStart(roots, processes);
   const guard = roots.guard && isAlive(processes, roots.guard) ? roots.guard.pid : undefined;
   return (stat: ProcessStat): Membership => {
     // Before its exec, the program shows the signs of its guard, which is detached from the tree.
     if (guard !== undefined && stat.ppid === guard) return "member";
-    const isKnown = isRecorded(tree.known, stat);
+    const isKnown = isRecorded(tree.members, stat);
     if (isKnown && passes.checked.has(stat.pid)) return "member";
-    if (!isKnown && stat.startTime < since) {
+    if (!isKnown && stat.startTime < minStartTime) {
       passes.strangers.add(stat.pid);
       return "stranger";
     }
@@ -178,7 +178,7 @@ export function scanTree(
 export function movingOf(processes: Processes, roots: TreeRoots, tree: Tree): ProcessStat[] {
   if (tree.isAdopted) scanTree(processes, roots, tree);
   tree.isAdopted = false;
-  return [...tree.known].flatMap(([pid, startTime]) => {
+  return [...tree.members].flatMap(([pid, startTime]) => {
     const stat = processes.stat(pid);
     return stat?.startTime === startTime && !["Z", "T", "t"].includes(stat.state) ? [stat] : [];
   });

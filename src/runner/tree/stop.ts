@@ -81,7 +81,7 @@ class StopPasses {
   }
 
   #pass(pass: number) {
-    this.#calm.before();
+    this.#calm.beginPass();
     const options = {
       passes: this.#passes,
       onMember: (member: ProcessStat) => this.#stop(member),
@@ -103,16 +103,20 @@ class StopPasses {
       (member) => !isStopped(member) && !vforkParents.includes(member) && !this.#forbidden.has(member.pid),
     );
     const isDone = moving.length === 0 && !isContinuing;
-    const isCalm = this.#calm.after({ ...scan, isDone }, (pid) => this.#stopLate(pid));
+    const isCalm = this.#calm.endPass({ ...scan, isDone }, (pid) => this.#stopLate(pid));
     return { members, moving, isCalm, held: isContinuing ? vforkParents.length : 0 };
   }
 
   #stop(member: ProcessStat): void {
     if (isGuard(member, this.#roots, this.#processes) && !this.#options.withGuard) return;
     if (isStopped(member)) {
-      if (this.#wasHeld || isRecorded(this.#tree.stopped, member) || isRecorded(this.#tree.before, member))
+      if (
+        this.#wasHeld ||
+        isRecorded(this.#tree.stopped, member) ||
+        isRecorded(this.#tree.stoppedBefore, member)
+      )
         return;
-      this.#tree.before.set(member.pid, member.startTime);
+      this.#tree.stoppedBefore.set(member.pid, member.startTime);
       this.#hasFoundStopped = true;
       return;
     }

@@ -23,7 +23,7 @@ interface SweepOptions {
 }
 
 /** Returns the pids of all processes that are not known to be older than `since`. */
-function allPids(processes: Processes, since: number, cache: StartTimeCache): number[] {
+function allPids(processes: Processes, minStartTime: number, cache: StartTimeCache): number[] {
   if (performance.now() > cache.until) {
     cache.startTimes.clear();
     cache.until = performance.now() + MAX_AGE_MS;
@@ -34,7 +34,7 @@ function allPids(processes: Processes, since: number, cache: StartTimeCache): nu
       startTime = processes.stat(pid)?.startTime ?? Number.POSITIVE_INFINITY;
       cache.startTimes.set(pid, startTime);
     }
-    return startTime >= since;
+    return startTime >= minStartTime;
   });
 }
 
@@ -76,6 +76,6 @@ export async function sweepTree(
   const scanRoots: ScanRoots = { key, token, program, launchedAt, excluded };
   const pids = allPids(processes, oldestStart(scanRoots, processes), cache);
   // Processes that were seen in the tree before may be older than `pids`.
-  const hasRest = await hasMember(processes, scanRoots, tree, [...pids, ...tree.known.keys()]);
+  const hasRest = await hasMember(processes, scanRoots, tree, [...pids, ...tree.members.keys()]);
   if (hasRest) await terminateTree(processes, scanRoots, tree, grace);
 }

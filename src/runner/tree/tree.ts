@@ -20,11 +20,11 @@ export class Tree {
   /** When the program ended, by the clock of start times; null before. Used while the guard outlives the program. */
   releasedAt: number | null = null;
   /** Every process that was seen in the tree and is not known to be gone. */
-  readonly known: StartTimes = new Map();
+  readonly members: StartTimes = new Map();
   /** The processes that agentctl has stopped. */
   readonly stopped: StartTimes = new Map();
   /** The processes that were stopped before agentctl stopped the tree. */
-  readonly before: StartTimes = new Map();
+  readonly stoppedBefore: StartTimes = new Map();
   /** Processes that show no sign of the tree, recorded for the next daemon. */
   readonly unmarked: StartTimes = new Map();
   /** Whether agentctl has stopped the tree, or is about to. */
@@ -41,26 +41,26 @@ export class Tree {
     if (!state) return;
     this.isHeld = state.isHeld;
     for (const [pid, startTime] of state.seen) {
-      this.known.set(pid, startTime);
+      this.members.set(pid, startTime);
       this.unmarked.set(pid, startTime);
     }
-    for (const [pid, startTime] of state.before) this.before.set(pid, startTime);
+    for (const [pid, startTime] of state.before) this.stoppedBefore.set(pid, startTime);
   }
 
   add(stat: ProcessStat): void {
-    this.known.set(stat.pid, stat.startTime);
+    this.members.set(stat.pid, stat.startTime);
     this.#sessions.set(stat.pid, stat.session);
   }
 
   /** Removes a process that was detached from the tree. */
   drop({ pid }: ProcessStat): void {
-    this.known.delete(pid);
+    this.members.delete(pid);
     this.#sessions.delete(pid);
   }
 
   /** Whether a process of the tree has started the session of this process. */
   hasSession({ session, startTime }: ProcessStat): boolean {
-    const leader = this.known.get(session);
+    const leader = this.members.get(session);
     return leader !== undefined && leader <= startTime;
   }
 
@@ -71,9 +71,9 @@ export class Tree {
   prune(isAlive: (pid: number) => boolean): void {
     const sessions = new Set<number>();
     for (const [pid, session] of this.#sessions) if (isAlive(pid)) sessions.add(session);
-    for (const pid of this.known.keys()) {
+    for (const pid of this.members.keys()) {
       if (isAlive(pid) || sessions.has(pid)) continue;
-      this.known.delete(pid);
+      this.members.delete(pid);
       this.unmarked.delete(pid);
       this.#sessions.delete(pid);
     }
@@ -83,14 +83,14 @@ export class Tree {
   hold(): void {
     if (this.isHeld) return;
     this.isHeld = true;
-    this.before.clear();
+    this.stoppedBefore.clear();
     this.save();
   }
 
   /** Records that agentctl keeps no process of the tree stopped any more. */
   release(): void {
     this.stopped.clear();
-    this.before.clear();
+    this.stoppedBefore.clear();
     if (!this.isHeld) return;
     this.isHeld = false;
     this.save();
@@ -98,7 +98,11 @@ export class Tree {
 
   /** Writes what the next daemon needs. If there is no room for it, the next daemon does without. */
   save(): void {
-    const state: TreeState = { isHeld: this.isHeld, seen: [...this.unmarked], before: [...this.before] };
+    const state: TreeState = {
+      isHeld: this.isHeld,
+      seen: [...this.unmarked],
+      before: [...this.stoppedBefore],
+    };
     this.#record?.write(state);
   }
 

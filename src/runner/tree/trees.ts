@@ -21,7 +21,7 @@ export class Trees {
   readonly #runDir: string;
   readonly #trees = new Map<string, Tree>();
   readonly #live = new Map<Tree, Running>();
-  #seen = new Set<number>();
+  #knownPids = new Set<number>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(processes: Processes, runDir: string) {
@@ -30,7 +30,7 @@ export class Trees {
   }
 
   /** Returns the tree of an attempt. With an empty key, the tree is new and is not kept. */
-  of({ key, token }: TreeRoots): Tree {
+  treeOf({ key, token }: TreeRoots): Tree {
     if (key === "") return new Tree({ token, output: null }, null);
     return this.#trees.get(key) ?? this.#create(key, { token, output: null }, false);
   }
@@ -82,14 +82,14 @@ export class Trees {
     if (this.#live.size === 0) {
       if (this.#timer) clearInterval(this.#timer);
       this.#timer = null;
-      this.#seen.clear();
+      this.#knownPids.clear();
       return;
     }
     const pids = new Set(this.#processes.pids());
     const owners = this.#owners(pids);
     const changed = new Set<Tree>();
     for (const pid of pids) {
-      if (this.#seen.has(pid) || owners.has(pid)) continue;
+      if (this.#knownPids.has(pid) || owners.has(pid)) continue;
       const stat = this.#processes.stat(pid);
       if (!stat || stat.pid === process.pid) continue;
       const tree = owners.get(stat.ppid) ?? owners.get(stat.session);
@@ -97,7 +97,7 @@ export class Trees {
       if (this.#add(tree, stat)) changed.add(tree);
       owners.set(pid, tree);
     }
-    this.#seen = pids;
+    this.#knownPids = pids;
     for (const tree of changed) tree.save();
   }
 
@@ -108,7 +108,7 @@ export class Trees {
       tree.prune((pid) => pids.has(pid));
       if (guard) tree.session = guard.pid;
       if (tree.session !== null) owners.set(tree.session, tree);
-      for (const pid of tree.known.keys()) owners.set(pid, tree);
+      for (const pid of tree.members.keys()) owners.set(pid, tree);
       if (program) owners.set(program.pid, tree);
     }
     return owners;

@@ -51,7 +51,7 @@ describe("if the kernel does not report the last pid, a tree is at rest", () => 
     ["after ten passes without work, whatever vanishes", Array.from({ length: 10 }, () => hazy), true],
   ])("%s", (_, passes, isCalm) => {
     const calm = createCalm({ lastPid: () => undefined, stat: () => undefined });
-    expect(passes.map((each) => calm.after(each, () => undefined)).at(-1)).toBe(isCalm);
+    expect(passes.map((each) => calm.endPass(each, () => undefined)).at(-1)).toBe(isCalm);
   });
 });
 
@@ -71,9 +71,9 @@ describe("if the kernel reports the last pid, a tree is at rest", () => {
     const left = [...lasts];
     const lastPid = () => (left.length > 1 ? left.shift() : left[0]);
     const calm = createCalm({ lastPid, stat });
-    calm.before();
+    calm.beginPass();
     const isOwn = ({ pid }: ProcessStat) => (own.includes(pid) ? "member" : "stranger");
-    const isCalm = calm.after({ ...late, late: isOwn }, (pid) => seen.push(pid));
+    const isCalm = calm.endPass({ ...late, late: isOwn }, (pid) => seen.push(pid));
     return { isCalm, seen };
   };
 
