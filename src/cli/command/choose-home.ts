@@ -14,51 +14,53 @@ import { HOST_FORMS, type Host, hostOf } from "../../client/host.ts";
 import { type Paths, pathsOf } from "../../home/paths.ts";
 import { usage } from "./usage.ts";
 
-export interface Chosen {
+export interface ChosenHome {
   host: Host | null;
   paths: Paths;
   /** The directory of a home that a context names; null if the environment names it. */
   home: string | null;
 }
 
-export interface Given {
+export interface HomeOptions {
   host?: string | undefined;
   context?: string | undefined;
 }
 
 /** Returns the chosen daemon. Throws a usage error, or `ContextNotFound`. */
-export function chooseHome(env: Environment, { host, context }: Given): Chosen {
+export function chooseHome(env: Environment, { host, context }: HomeOptions): ChosenHome {
   if (host !== undefined && context !== undefined) throw usage("either --host or --context, not both");
-  if (host !== undefined) return onHost(env, host, "--host");
-  if (context !== undefined) return inContext(env, readContexts(env), context);
-  if (env.AGENTCTL_HOST) return onHost(env, env.AGENTCTL_HOST, "AGENTCTL_HOST");
-  if (env.AGENTCTL_CONTEXT) return inContext(env, readContexts(env), env.AGENTCTL_CONTEXT);
-  if (env.AGENTCTL_HOME) return here(env);
+  if (host !== undefined) return resolveHost(env, host, "--host");
+  if (context !== undefined) return resolveContext(env, readContexts(env), context);
+  if (env.AGENTCTL_HOST) return resolveHost(env, env.AGENTCTL_HOST, "AGENTCTL_HOST");
+  if (env.AGENTCTL_CONTEXT) return resolveContext(env, readContexts(env), env.AGENTCTL_CONTEXT);
+  if (env.AGENTCTL_HOME) return localHome(env);
   const contexts = readContexts(env);
-  return contexts.current === null ? here(env) : inContext(env, contexts, contexts.current);
+  return contexts.current === null ? localHome(env) : resolveContext(env, contexts, contexts.current);
 }
 
 /** Returns the home on this machine that the environment names. */
-export function here(env: Environment): Chosen {
+export function localHome(env: Environment): ChosenHome {
   return { host: null, paths: pathsOf(env), home: null };
 }
 
 /** Returns the destination of `move --to`: a host or a context. */
-export function placeOf(env: Environment, text: string): Chosen {
-  return /^\w+:\/\//.test(text) ? onHost(env, text, "--to") : inContext(env, readContexts(env), text);
+export function placeOf(env: Environment, text: string): ChosenHome {
+  return /^\w+:\/\//.test(text)
+    ? resolveHost(env, text, "--to")
+    : resolveContext(env, readContexts(env), text);
 }
 
-function inContext(env: Environment, contexts: Contexts, name: string): Chosen {
-  if (name === DEFAULT_CONTEXT) return here(env);
-  return atPlace(env, requireContext(contexts, name), `context ${name}`);
+function resolveContext(env: Environment, contexts: Contexts, name: string): ChosenHome {
+  if (name === DEFAULT_CONTEXT) return localHome(env);
+  return resolvePlace(env, requireContext(contexts, name), `context ${name}`);
 }
 
-function atPlace(env: Environment, { host, home }: Place, field: string): Chosen {
-  if (host !== null) return onHost(env, host, field);
+function resolvePlace(env: Environment, { host, home }: Place, field: string): ChosenHome {
+  if (host !== null) return resolveHost(env, host, field);
   return { host: null, paths: pathsOf({ ...env, AGENTCTL_HOME: home }), home };
 }
 
-function onHost(env: Environment, text: string, field: string): Chosen {
+function resolveHost(env: Environment, text: string, field: string): ChosenHome {
   return { host: requireHost(text, field), paths: pathsOf(env), home: null };
 }
 

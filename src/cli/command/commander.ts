@@ -27,9 +27,9 @@ export function buildCommander(spec: Command, title: string): Commander {
 }
 
 function optionOf(option: OptionSpec<unknown>): Option {
-  const built = new Option(option.flags, option.about);
-  if (option.isMany) built.argParser((text, before: string[] | undefined) => [...(before ?? []), text]);
-  return built;
+  const result = new Option(option.flags, option.about);
+  if (option.isMany) result.argParser((text, previous: string[] | undefined) => [...(previous ?? []), text]);
+  return result;
 }
 
 /** Returns a command's help, for a terminal of `columns` columns. */
@@ -46,7 +46,7 @@ export function helpOf(spec: Command, title: string, aliases: readonly string[],
 }
 
 /** How many examples the help of a group shows; each command's own help has more. */
-const MOST_OF_GROUP = 6;
+const MAX_GROUP_EXAMPLES = 6;
 
 /** Returns the help of a group, with the first example of each command. */
 export function helpOfGroup(
@@ -65,7 +65,7 @@ export function helpOfGroup(
     terms.set(each.name, `${names} ${operands}`.trimEnd());
     parser.command(each.name).summary(each.summary).helpOption(false);
   }
-  const examples = group.commands.flatMap((each) => each.examples.slice(0, 1)).slice(0, MOST_OF_GROUP);
+  const examples = group.commands.flatMap((each) => each.examples.slice(0, 1)).slice(0, MAX_GROUP_EXAMPLES);
   const more = wrap(`${title} <command> --help says more about one.`, columns).join("\n");
   return `${parser.helpInformation().trimEnd()}\n${exampleLines(examples, columns)}\n${more}\n`;
 }
@@ -73,14 +73,14 @@ export function helpOfGroup(
 const INDENT = 2;
 const GAP = 2;
 /** The least width of the texts beside the terms, on a terminal of 80 columns. */
-const LEAST_TEXT = 40;
+const MIN_TEXT_WIDTH = 40;
 
 /**
  * Breaks no word, and makes no line longer than the terminal is wide. A text without room beside its term stands below
  * it.
  */
 function layoutOf(columns: number): Partial<Help> {
-  const most = Math.max(columns - LEAST_TEXT, Math.floor(columns / 2)) - INDENT - GAP;
+  const maxTermWidth = Math.max(columns - MIN_TEXT_WIDTH, Math.floor(columns / 2)) - INDENT - GAP;
   return {
     helpWidth: columns,
     minWidthToWrap: 1,
@@ -90,19 +90,19 @@ function layoutOf(columns: number): Partial<Help> {
         ...helper.visibleOptions(command).map((each) => helper.optionTerm(each)),
         ...helper.visibleArguments(command).map((each) => helper.argumentTerm(each)),
       ];
-      return Math.max(0, ...terms.map(({ length }) => length).filter((length) => length <= most));
+      return Math.max(0, ...terms.map(({ length }) => length).filter((length) => length <= maxTermWidth));
     },
     formatItem: (term, termWidth, text) => {
       const room = columns - INDENT - termWidth - GAP;
-      const isRoom = text.split(" ").every((word) => word.length <= room);
-      const beside = " ".repeat(isRoom ? INDENT + termWidth + GAP : 3 * INDENT);
-      const isBeside = isRoom && term.length <= termWidth;
-      const lines = wrap(text, columns - beside.length).map((line, at) =>
-        at === 0 && isBeside
+      const hasRoom = text.split(" ").every((word) => word.length <= room);
+      const indent = " ".repeat(hasRoom ? INDENT + termWidth + GAP : 3 * INDENT);
+      const isSameLine = hasRoom && term.length <= termWidth;
+      const lines = wrap(text, columns - indent.length).map((line, index) =>
+        index === 0 && isSameLine
           ? `${" ".repeat(INDENT)}${term.padEnd(termWidth + GAP)}${line}`
-          : `${beside}${line}`,
+          : `${indent}${line}`,
       );
-      return [...(isBeside ? [] : [`${" ".repeat(INDENT)}${term}`]), ...lines].join("\n");
+      return [...(isSameLine ? [] : [`${" ".repeat(INDENT)}${term}`]), ...lines].join("\n");
     },
   };
 }
@@ -116,9 +116,9 @@ function aliasLines(aliases: readonly string[]): string {
 }
 
 function exampleLines(examples: Command["examples"], columns: number): string {
-  const lines = examples.flatMap(([line, does]) => [
+  const lines = examples.flatMap(([line, effect]) => [
     ...foldCode(`  agentctl ${line}`, columns, true),
-    ...wrap(does, columns - 6).map((each) => `      ${each}`),
+    ...wrap(effect, columns - 6).map((each) => `      ${each}`),
   ]);
   return `\nExamples:\n${lines.map((line) => `${line}\n`).join("")}`;
 }

@@ -3,7 +3,7 @@
  * share. `_agentctl_candidates` prints a line for each candidate: the candidate, a tab, and its description.
  */
 import type { Entry, Offer, OptionEntry } from "./completion-entry.ts";
-import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
+import { awkTasks, listTasks, stateOptions } from "./completion-tasks.ts";
 
 /** Returns the script for bash. It offers each candidate that begins with the typed word. */
 export function bash(entries: readonly Entry[]): string {
@@ -79,8 +79,8 @@ fi
 function candidates(entries: readonly Entry[]): string {
   const groups = entries.filter(({ isGroup }) => isGroup);
   const top = entries.filter(({ path }) => !path.includes(" "));
-  const commands = (of: readonly Entry[]) =>
-    of.map(({ path, summary }) => [path.split(" ").at(-1) ?? "", summary]);
+  const commands = (list: readonly Entry[]) =>
+    list.map(({ path, summary }) => [path.split(" ").at(-1) ?? "", summary]);
   const firstWords = top.flatMap(({ path, aliases, summary }) =>
     [path, ...aliases].map((word) => [word, summary] as const),
   );
@@ -95,14 +95,14 @@ function candidates(entries: readonly Entry[]): string {
       return `    ${shortcuts.map((word) => `"${group} ${word}"`).join("|")}) verb="${path}" ;;`;
     });
   const subcommands = groups.map(({ path }) => {
-    const own = entries.filter((each) => each.path.startsWith(`${path} `));
-    return `    ${path}) ${printed(commands(own))} ;;`;
+    const members = entries.filter((each) => each.path.startsWith(`${path} `));
+    return `    ${path}) ${printfLine(commands(members))} ;;`;
   });
   const options = entries
     .filter((each) => each.options.length > 0)
     .map(
       (each) =>
-        `    "${each.path}") ${printed(each.options.map(({ long, about }) => [`--${long}`, about]))} ;;`,
+        `    "${each.path}") ${printfLine(each.options.map(({ long, about }) => [`--${long}`, about]))} ;;`,
     );
   return `_agentctl_subcommands() {
   case $1 in
@@ -118,7 +118,7 @@ ${options.join("\n")}
 # Whether an option has a value.
 _agentctl_takes() {
   case $1 in
-    ${patterns(entries).join("|")}) return 0 ;;
+    ${valuePatterns(entries).join("|")}) return 0 ;;
     *) return 1 ;;
   esac
 }
@@ -160,7 +160,7 @@ ${offerCases(entries).join("\n")}
 _agentctl_candidates() {
   local verb=$1 before= task= place=0 word
   if [ $# -le 1 ]; then
-    ${printed(firstWords)}
+    ${printfLine(firstWords)}
     return
   fi
   shift
@@ -222,17 +222,17 @@ ${otherPaths.join("\n")}
 `;
 }
 
-function printed(lines: readonly (readonly string[])[]): string {
+function printfLine(lines: readonly (readonly string[])[]): string {
   if (lines.length === 0) return ":";
-  return `printf '%s\\n' ${lines.map((line) => quoted(line.filter(Boolean).join("\t"))).join(" ")}`;
+  return `printf '%s\\n' ${lines.map((line) => quote(line.filter(Boolean).join("\t"))).join(" ")}`;
 }
 
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 const namesOf = ({ long, short }: OptionEntry) => [`--${long}`, ...(short ? [`-${short}`] : [])];
 
 /** Returns shell patterns for the options that take a value, such as `pause --mode`. */
-function patterns(entries: readonly Entry[]): string[] {
+function valuePatterns(entries: readonly Entry[]): string[] {
   return entries.flatMap(({ path, options }) =>
     options.flatMap((option) => (option.offer ? namesOf(option).map((name) => `"${path} ${name}"`) : [])),
   );
@@ -240,39 +240,39 @@ function patterns(entries: readonly Entry[]): string[] {
 
 /** Returns the places of programs: `run 1` is the first operand, `edit --` is what follows `--`. */
 function programPlaces(entries: readonly Entry[]): string[] {
-  return entries.flatMap(({ path, program, marks }) => [
+  return entries.flatMap(({ path, program, takesMarkedProgram }) => [
     ...(program === undefined ? [] : [`"${path} ${program + 1}"`]),
-    ...(marks ? [`"${path} --"`] : []),
+    ...(takesMarkedProgram ? [`"${path} --"`] : []),
   ]);
 }
 
 /** Returns the cases of `_agentctl_offer`. `pause 0` is the first operand, `pause --mode` an option's value. */
 function offerCases(entries: readonly Entry[]): string[] {
   const places = new Map<string, string[]>();
-  const others = new Map<string, string[]>();
-  const put = (to: typeof places, offer: Offer, place: string) => {
-    const command = finding(offer);
-    to.set(command, [...(to.get(command) ?? []), place]);
+  const fallbacks = new Map<string, string[]>();
+  const add = (cases: typeof places, offer: Offer, place: string) => {
+    const command = commandFor(offer);
+    cases.set(command, [...(cases.get(command) ?? []), place]);
   };
   for (const { path, options, operands, isMany, isGroup } of entries) {
     if (isGroup) continue;
-    for (const [at, offer] of operands.entries()) put(places, offer, `"${path} ${at}"`);
+    for (const [index, offer] of operands.entries()) add(places, offer, `"${path} ${index}"`);
     const last = operands.at(-1);
-    put(others, isMany && last ? last : { words: [] }, `"${path} "[0-9]*`);
+    add(fallbacks, isMany && last ? last : { words: [] }, `"${path} "[0-9]*`);
     for (const option of options)
-      for (const name of namesOf(option)) if (option.offer) put(places, option.offer, `"${path} ${name}"`);
+      for (const name of namesOf(option)) if (option.offer) add(places, option.offer, `"${path} ${name}"`);
   }
-  return [...places, ...others].map(([command, all]) => `    ${all.join("|")}) ${command} ;;`);
+  return [...places, ...fallbacks].map(([command, all]) => `    ${all.join("|")}) ${command} ;;`);
 }
 
-function finding(offer: Offer): string {
+function commandFor(offer: Offer): string {
   if (offer === "files") return "return 1";
   if (offer === "programs") return "return 2";
   if ("words" in offer && offer.isList) return `_agentctl_list "$3" ${offer.words.join(" ")}`;
-  if ("words" in offer) return printed(offer.words.map((word) => [word]));
-  if ("listed" in offer)
+  if ("words" in offer) return printfLine(offer.words.map((word) => [word]));
+  if ("listCommand" in offer)
     return offer.ofTask
-      ? `[ -z "$2" ] || _agentctl_listed ${offer.listed} "$2"`
-      : `_agentctl_listed ${offer.listed}`;
-  return `_agentctl_tasks ${offer.isHeld ? "held" : "any"} ${statesOf(offer.tasks)}`.trimEnd();
+      ? `[ -z "$2" ] || _agentctl_listed ${offer.listCommand} "$2"`
+      : `_agentctl_listed ${offer.listCommand}`;
+  return `_agentctl_tasks ${offer.isHeld ? "held" : "any"} ${stateOptions(offer.tasks)}`.trimEnd();
 }

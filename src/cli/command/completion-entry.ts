@@ -9,7 +9,7 @@ import type { State } from "../../core/machine.ts";
 export type Offer =
   | { words: readonly string[]; isList?: true }
   | { tasks: readonly State[]; isHeld?: boolean }
-  | { listed: string; ofTask?: true }
+  | { listCommand: string; ofTask?: true }
   | "files"
   | "programs";
 
@@ -36,7 +36,7 @@ export interface Entry {
   /** What completion offers for each operand. */
   operands: Offer[];
   /** Whether a program and its arguments may follow `--`. */
-  marks: boolean;
+  takesMarkedProgram: boolean;
   /** The index of the operand that is another program, whose arguments follow it. Undefined if there is none. */
   program: number | undefined;
   /** Whether any number of operands like the last one may follow. */

@@ -1,6 +1,6 @@
 /** The script for fish: a line for each candidate, with the condition under which fish offers it. */
 import type { Entry, Offer } from "./completion-entry.ts";
-import { awkTasks, listTasks, statesOf } from "./completion-tasks.ts";
+import { awkTasks, listTasks, stateOptions } from "./completion-tasks.ts";
 
 export function fish(entries: readonly Entry[]): string {
   const lines = [
@@ -99,40 +99,50 @@ function valuedLines({ path, options }: Entry): string[] {
   return names.length === 0 ? [] : [`    case '${path}'`, `      printf '%s\\n' ${names.join(" ")}`];
 }
 
-function linesOf({ path, aliases, summary, options, operands, isMany, marks, isGroup }: Entry): string[] {
+function linesOf({
+  path,
+  aliases,
+  summary,
+  options,
+  operands,
+  isMany,
+  takesMarkedProgram,
+  isGroup,
+}: Entry): string[] {
   const [first = "", second] = path.split(" ");
   const place = second
     ? `__agentctl_at ${first}; and test (count (commandline -opc)) -eq 2`
     : "__fish_use_subcommand";
-  const isHere = `__agentctl_at ${path}`;
+  const condition = `__agentctl_at ${path}`;
   const lines = [second ?? first, ...aliases].map(
-    (word) => `complete -c agentctl -f -n '${place}' -a ${word} -d ${quoted(summary)}`,
+    (word) => `complete -c agentctl -f -n '${place}' -a ${word} -d ${quote(summary)}`,
   );
   for (const { long, short, about, offer } of options) {
     const letter = short ? ` -s ${short}` : "";
     lines.push(
-      `complete -c agentctl -n '${isHere}' -l ${long}${letter}${valuePlace(offer)} -d ${quoted(about)}`,
+      `complete -c agentctl -n '${condition}' -l ${long}${letter}${valueFlags(offer)} -d ${quote(about)}`,
     );
   }
-  const isPlain = operands.every((offer) => offer !== "files" && offer !== "programs") && !marks && !isGroup;
-  if (marks) {
-    lines.push(`complete -c agentctl -f -n '${isHere}; and not contains -- -- (commandline -opc)'`);
-    lines.push(`complete -c agentctl -n '${isHere}; and __agentctl_marked' -a ${PROGRAMS}`);
+  const isPlain =
+    operands.every((offer) => offer !== "files" && offer !== "programs") && !takesMarkedProgram && !isGroup;
+  if (takesMarkedProgram) {
+    lines.push(`complete -c agentctl -f -n '${condition}; and not contains -- -- (commandline -opc)'`);
+    lines.push(`complete -c agentctl -n '${condition}; and __agentctl_marked' -a ${PROGRAMS}`);
   }
-  if (isPlain) lines.push(`complete -c agentctl -f -n '${isHere}'`);
+  if (isPlain) lines.push(`complete -c agentctl -f -n '${condition}'`);
   operands.forEach((offer, index) => {
     const candidates = candidatesOf(offer);
     if (candidates === null || candidates === "''") return;
     const compare = isMany && index === operands.length - 1 ? "-ge" : "-eq";
-    const unmarked = marks ? "; and not contains -- -- (commandline -opc)" : "";
-    const place = `${isHere}${unmarked}; and __agentctl_place ${compare} ${index + 1} ${path}`;
+    const beforeMark = takesMarkedProgram ? "; and not contains -- -- (commandline -opc)" : "";
+    const place = `${condition}${beforeMark}; and __agentctl_place ${compare} ${index + 1} ${path}`;
     const files = offer === "programs" ? "" : " -f";
     lines.push(`complete -c agentctl${files} -n '${place}' -a ${candidates}`);
   });
   return lines;
 }
 
-function valuePlace(offer: Offer | null): string {
+function valueFlags(offer: Offer | null): string {
   if (offer === null) return "";
   const candidates = candidatesOf(offer);
   return candidates === null ? " -r" : ` -x -a ${candidates}`;
@@ -146,12 +156,12 @@ function candidatesOf(offer: Offer): string | null {
   if (offer === "files") return null;
   if (offer === "programs") return PROGRAMS;
   if ("words" in offer && offer.isList) return `'(__agentctl_list ${offer.words.join(" ")})'`;
-  if ("words" in offer) return quoted(offer.words.join(" "));
-  if ("listed" in offer)
-    return `'(${offer.ofTask ? "__agentctl_of_task" : "__agentctl_listed"} ${offer.listed})'`;
-  return `'(__agentctl_tasks ${offer.isHeld ? "held" : "any"} ${statesOf(offer.tasks)})'`;
+  if ("words" in offer) return quote(offer.words.join(" "));
+  if ("listCommand" in offer)
+    return `'(${offer.ofTask ? "__agentctl_of_task" : "__agentctl_listed"} ${offer.listCommand})'`;
+  return `'(__agentctl_tasks ${offer.isHeld ? "held" : "any"} ${stateOptions(offer.tasks)})'`;
 }
 
-function quoted(text: string): string {
+function quote(text: string): string {
   return `'${text.replace(/['\\]/g, "\\$&")}'`;
 }

@@ -1,7 +1,7 @@
 import { states as every, type State } from "../../core/machine.ts";
 
 /** How many ended tasks completion offers: the newest. */
-const MOST_ENDED = 50;
+const MAX_ENDED = 50;
 
 /** The fields of a task from which the awk program makes its lines. */
 const FORMAT = "{id}\\t{name}\\t{state}\\t{held}\\t{argv.0}{module.path}";
@@ -15,10 +15,10 @@ const LINES = `which == "any" || $4 == "true" {
 /**
  * Returns the options of `list` for these states. For all states it returns none: `list` shows open and recent tasks.
  */
-export function statesOf(states: readonly State[]): string {
+export function stateOptions(states: readonly State[]): string {
   if (states.length === every.length) return "";
   const isEnded = !states.includes("working") && states.includes("completed");
-  return `${states.map((state) => `--state ${state}`).join(" ")}${isEnded ? ` --limit ${MOST_ENDED}` : ""}`;
+  return `${states.map((state) => `--state ${state}`).join(" ")}${isEnded ? ` --limit ${MAX_ENDED}` : ""}`;
 }
 
 /** Returns the awk command that makes those lines from `agentctl list`; `which` is `any` or `held`. */

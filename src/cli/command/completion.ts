@@ -17,7 +17,7 @@ import { bash, zsh } from "./completion-bash-zsh.ts";
 import type { Entry, Offer } from "./completion-entry.ts";
 import { fish } from "./completion-fish.ts";
 import { type Command, letter, longName, type Table } from "./define.ts";
-import { shortcutsOf } from "./others-verbs.ts";
+import { shortcutsOf } from "./foreign-verbs.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
@@ -31,16 +31,16 @@ export async function completionScript(shell: Shell, table: Table): Promise<stri
 async function allEntries({ verbNames, verb, aliasesOf }: Table): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const name of verbNames) {
-    const found = await verb(name);
-    if (!found) continue;
-    if ("commands" in found) {
-      const none = { options: [], operands: [], isMany: false, ...noProgram, ...noOtherWords };
-      entries.push({ path: name, summary: found.summary, isGroup: true, ...none });
-      for (const each of found.commands)
+    const target = await verb(name);
+    if (!target) continue;
+    if ("commands" in target) {
+      const noOperands = { options: [], operands: [], isMany: false, ...noProgram, ...noOtherWords };
+      entries.push({ path: name, summary: target.summary, isGroup: true, ...noOperands });
+      for (const each of target.commands)
         entries.push(groupEntry(`${name} ${each.name}`, name, each, aliasesOf));
     } else {
       const words = { aliases: aliasesOf(name), shortcuts: shortcutsOf(name) };
-      entries.push({ ...entryOf(name, name, found), ...words });
+      entries.push({ ...entryOf(name, name, target), ...words });
     }
   }
   const { topics } = await import("./topics.ts");
@@ -60,7 +60,7 @@ function groupEntry(path: string, verb: string, spec: Command, aliasesOf: Table[
   return { ...entryOf(path, verb, spec), aliases: [], shortcuts: aliasesOf(path) };
 }
 
-const noProgram = { marks: false, program: undefined };
+const noProgram = { takesMarkedProgram: false, program: undefined };
 const noOtherWords = { aliases: [], shortcuts: [] };
 
 function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof typeof noOtherWords> {
@@ -76,47 +76,49 @@ function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof t
       long: longName({ flags }),
       short: letter({ flags }),
       about,
-      offer: choices.length > 0 ? choicesOf(flags, choices) : valuePlace(flags, path),
+      offer: choices.length > 0 ? choicesOf(flags, choices) : valueOffer(flags, path),
     })),
-    operands: spec.args.map(([operand]) => offerOf(placeOf(operand) ?? "", verb, path)),
-    marks: spec.marks ?? false,
+    operands: spec.args.map(([operand]) => offerOf(placeholderOf(operand) ?? "", verb, path)),
+    takesMarkedProgram: spec.marks ?? false,
     program: spec.mayFollow ? spec.args.findIndex(([operand]) => operand === "<program>") : undefined,
     isMany: spec.args.at(-1)?.[0].includes("...") ?? false,
   };
 }
 
 function choicesOf(flags: string, words: readonly string[]): Offer {
-  return placeOf(flags) === "list" ? { words, isList: true } : { words };
+  return placeholderOf(flags) === "list" ? { words, isList: true } : { words };
 }
 
 /** Returns the word in the brackets: `queue` for `--queue <queue>`. */
-function placeOf(words: string): string | undefined {
+function placeholderOf(words: string): string | undefined {
   return /[<[]([^\]>.=|]+)/.exec(words)?.[1];
 }
 
 /** Returns what completion offers as an option's value; null for an option without one. */
-function valuePlace(flags: string, path: string): Offer | null {
-  const place = placeOf(flags);
-  if (place === undefined) return null;
+function valueOffer(flags: string, path: string): Offer | null {
+  const placeholder = placeholderOf(flags);
+  if (placeholder === undefined) return null;
   if (flags.includes("--after")) return { tasks: states };
-  return offerOf(place, "", path);
+  return offerOf(placeholder, "", path);
 }
 
 /** Returns what completion offers for a placeholder of the help: `--queue <queue>`, `config get <setting>`. */
-function offerOf(place: string, verb: string, path: string): Offer {
-  if (place === "tasks" || place === "id") return acceptedBy(verb);
-  if (place === "name" && path.startsWith("schedule ") && path !== "schedule add")
-    return verb === "" ? nothing : { listed: "schedule list" };
-  if (place === "name" && path === "artifact get") return { listed: "artifact list", ofTask: true };
-  if (place === "n" && path === "hook test") return { listed: "hook list" };
-  if (place === "n" && path === "checkpoint get") return { listed: "checkpoint list", ofTask: true };
-  return offers[place] ?? nothing;
+function offerOf(placeholder: string, verb: string, path: string): Offer {
+  if (placeholder === "tasks" || placeholder === "id") return tasksFor(verb);
+  if (placeholder === "name" && path.startsWith("schedule ") && path !== "schedule add")
+    return verb === "" ? emptyOffer : { listCommand: "schedule list" };
+  if (placeholder === "name" && path === "artifact get")
+    return { listCommand: "artifact list", ofTask: true };
+  if (placeholder === "n" && path === "hook test") return { listCommand: "hook list" };
+  if (placeholder === "n" && path === "checkpoint get")
+    return { listCommand: "checkpoint list", ofTask: true };
+  return offers[placeholder] ?? emptyOffer;
 }
 
-const nothing: Offer = { words: [] };
+const emptyOffer: Offer = { words: [] };
 const offers: Readonly<Record<string, Offer>> = {
-  queue: { listed: "queue list" },
-  checkpoint: { listed: "checkpoint list", ofTask: true },
+  queue: { listCommand: "queue list" },
+  checkpoint: { listCommand: "checkpoint list", ofTask: true },
   setting: { words: settings.map(({ name }) => name) },
   shell: { words: ["bash", "zsh", "fish"] },
   state: { words: states },
@@ -131,12 +133,12 @@ const offers: Readonly<Record<string, Offer>> = {
 };
 
 /** Returns the tasks to which a command applies. */
-function acceptedBy(verb: string): Offer {
-  const found = accepted[verb];
-  return found === "held" ? { tasks: openStates, isHeld: true } : { tasks: found ?? states };
+function tasksFor(verb: string): Offer {
+  const target = applicable[verb];
+  return target === "held" ? { tasks: openStates, isHeld: true } : { tasks: target ?? states };
 }
 
-const accepted: Readonly<Record<string, readonly State[] | "held">> = {
+const applicable: Readonly<Record<string, readonly State[] | "held">> = {
   pause: pausableStates,
   resume: transitions.resume.from,
   cancel: openStates,

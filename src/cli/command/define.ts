@@ -16,7 +16,7 @@ export interface OptionSpec<T> {
   about: string;
   isMany: boolean;
   /** Parses one given text; throws {@link Refusal} with what is accepted. Null for an option without a value. */
-  parse: Read<unknown> | null;
+  parse: Parse<unknown> | null;
   /** Values that completion offers. */
   choices: readonly string[];
   /** Only for the compiler. */
@@ -24,7 +24,7 @@ export interface OptionSpec<T> {
 }
 
 /** Parses a text; `env` has the caller's time zone. */
-type Read<T> = (text: string, env: Environment) => T;
+type Parse<T> = (text: string, env: Environment) => T;
 
 /** Says what is wrong with the text of an option or argument. */
 export class Refusal extends Error {}
@@ -36,8 +36,8 @@ export function flag(flags: string, about: string): OptionSpec<boolean> {
 
 /** Defines an option with a value; undefined when it is not given. */
 export function value(flags: string, about: string): OptionSpec<string | undefined>;
-export function value<T>(flags: string, about: string, parse: Read<T>): OptionSpec<T | undefined>;
-export function value(flags: string, about: string, parse?: Read<unknown>): OptionSpec<unknown> {
+export function value<T>(flags: string, about: string, parse: Parse<T>): OptionSpec<T | undefined>;
+export function value(flags: string, about: string, parse?: Parse<unknown>): OptionSpec<unknown> {
   return { flags, about, isMany: false, parse: parse ?? String, choices: [] };
 }
 
@@ -47,7 +47,7 @@ export function optionalValue(flags: string, about: string): OptionSpec<string |
 }
 
 /** Defines an option that may be given several times. */
-export function values<T>(flags: string, about: string, parse: Read<T>): OptionSpec<T[]> {
+export function values<T>(flags: string, about: string, parse: Parse<T>): OptionSpec<T[]> {
   return { flags, about, isMany: true, parse, choices: [] };
 }
 
@@ -110,7 +110,7 @@ export interface CommandSpec<O extends Specs> {
   args: readonly ArgumentSpec[];
   options: O;
   /** A command line without the leading `agentctl`, and what it does. */
-  examples: readonly (readonly [line: string, does: string])[];
+  examples: readonly (readonly [line: string, effect: string])[];
   /** How many operands come before another program's command line; options may stand between and after them. */
   leading?: number;
   /**

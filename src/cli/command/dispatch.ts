@@ -7,10 +7,10 @@ import { didYouMean, nearest } from "../../protocol/nearest.ts";
 import { refuseUndecodable, refuseUndecodableDirectory } from "../input/byte-exact.ts";
 import { reportFailure } from "../text/failure.ts";
 import { Output } from "../text/output.ts";
-import { type Chosen, chooseHome, here } from "./choose-home.ts";
+import { type ChosenHome, chooseHome, localHome } from "./choose-home.ts";
 import type { Context } from "./context.ts";
 import { type Command, type Group, Refusal, type Table } from "./define.ts";
-import { elsewhereOf, inOurWords } from "./others-verbs.ts";
+import { equivalentOf, translateVerb } from "./foreign-verbs.ts";
 import { parse, wantsJson } from "./parse.ts";
 import { inWordsOf, usage } from "./usage.ts";
 import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
@@ -18,7 +18,7 @@ import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
 const table: Table = { verbNames, verb, aliasesOf };
 
 /** What the process gives to the command line, as main.ts passes it in. */
-export interface Edge {
+export interface ProcessContext {
   env: Environment;
   directory: () => string;
   /** Makes this process use that directory as the home, as if AGENTCTL_HOME named it. */
@@ -35,19 +35,22 @@ type Target =
   | { kind: "command"; command: Command; title: string; name: string; words: string[] };
 
 /** Runs what the words say and resolves with the exit code. Prints a failure itself. */
-export async function dispatch(given: readonly string[], edge: Edge): Promise<number> {
-  const { out, code } = await carriedOut(given, edge);
+export async function dispatch(argv: readonly string[], caller: ProcessContext): Promise<number> {
+  const { out, code } = await execute(argv, caller);
   return await out.exitCode(code);
 }
 
-async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: Output; code: number }> {
+async function execute(
+  argv: readonly string[],
+  caller: ProcessContext,
+): Promise<{ out: Output; code: number }> {
   let out: Output | undefined;
-  const { stdout, stderr, env } = edge;
-  let chosen = here(env);
-  let called: Command | undefined;
+  const { stdout, stderr, env } = caller;
+  let home = localHome(env);
+  let current: Command | undefined;
   try {
-    refuseUndecodable(given);
-    const { leading, words } = split(given, stdout.isTTY);
+    refuseUndecodable(argv);
+    const { leading, words } = split(argv, stdout.isTTY);
     const target = await targetOf(words, columnsOf(stdout));
     if (target.kind === "text") {
       out = new Output({ stdout, stderr, env, json: false, color: "auto" });
@@ -55,11 +58,11 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     const { command, title } = target;
-    called = command;
+    current = command;
     const place = {
       env,
       get cwd() {
-        return directoryOf(edge);
+        return directoryOf(caller);
       },
     };
     const parsed = await parse(command, title, [...leading, ...target.words], place);
@@ -70,28 +73,28 @@ async function carriedOut(given: readonly string[], edge: Edge): Promise<{ out: 
       return { out, code: 0 };
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
-    if (!command.isHomeless && !command.isHere) chosen = chooseHome(env, parsed);
-    prepare(chosen, command, title, edge);
-    const { host, paths } = chosen;
+    if (!command.isHomeless && !command.isHere) home = chooseHome(env, parsed);
+    prepare(home, command, title, caller);
+    const { host, paths } = home;
     const reads = command.reads ?? false;
-    const { stdin, clock } = edge;
+    const { stdin, clock } = caller;
     const context: Context = Object.assign(place, { host, reads, stdin, paths, clock, command, table, out });
     return { out, code: await command.run(context, parsed.args, parsed.options as never, parsed.isMarked) };
   } catch (error) {
-    out ??= new Output({ stdout, stderr, env, json: wantsJson(given), color: "auto" });
+    out ??= new Output({ stdout, stderr, env, json: wantsJson(argv), color: "auto" });
     // Commands parse operands with the same functions as options, so both throw Refusal.
-    const known = error instanceof Refusal ? usage(error.message) : asAgentctlError(error);
-    const refusal = called ? inWordsOf(called, known) : known;
-    return { out, code: await reportFailure(refusal, out, chosen) };
+    const failure = error instanceof Refusal ? usage(error.message) : asAgentctlError(error);
+    const refusal = current ? inWordsOf(current, failure) : failure;
+    return { out, code: await reportFailure(refusal, out, home) };
   }
 }
 
 /** Throws if the command cannot work with the chosen home; otherwise prepares the process for that home. */
 function prepare(
-  { host, paths, home }: Chosen,
+  { host, paths, home }: ChosenHome,
   { isHomeless, isLocal }: Command,
   title: string,
-  edge: Edge,
+  caller: ProcessContext,
 ): void {
   if (host && isLocal) {
     const line = sshLine(host, title.split(" ").slice(1));
@@ -101,15 +104,15 @@ function prepare(
   }
   if (host || isHomeless) return;
   requireHome(paths);
-  if (home !== null) edge.useHome(home);
+  if (home !== null) caller.useHome(home);
 }
 
 /**
  * Splits off the common options before the verb. The default verb is `list` on a terminal or with options, else `help`.
  */
-function split(given: readonly string[], isTerminal: boolean): { leading: string[]; words: string[] } {
+function split(argv: readonly string[], isTerminal: boolean): { leading: string[]; words: string[] } {
   const leading: string[] = [];
-  const words = [...given];
+  const words = [...argv];
   for (let word = words[0]; word !== undefined; word = words[0]) {
     if (word !== "--json" && !/^--(color|host|context)(=|$)/.test(word)) break;
     leading.push(...words.splice(0, word === "--json" || word.includes("=") ? 1 : 2));
@@ -118,8 +121,8 @@ function split(given: readonly string[], isTerminal: boolean): { leading: string
   return { leading, words };
 }
 
-async function targetOf(given: string[], columns: number): Promise<Target> {
-  const [first = "help", ...rest] = inOurWords(given);
+async function targetOf(typed: string[], columns: number): Promise<Target> {
+  const [first = "help", ...rest] = translateVerb(typed);
   if (first === "--version" || first === "-V") return { kind: "text", text: __VERSION__ };
   if (first === "help" || first === "--help" || first === "-h") {
     if (rest.length > 0) return await helpFor(rest, columns);
@@ -144,16 +147,16 @@ async function inGroup(group: Group, words: string[], columns: number): Promise<
     group.commands.find((each) => aliasesOf(`${group.name} ${each.name}`).includes(name));
   if (!command) {
     const names = group.commands.map((each) => each.name);
-    throw unknown(name, title, names, elsewhereOf(`${group.name} ${name}`));
+    throw unknown(name, title, names, equivalentOf(`${group.name} ${name}`));
   }
   const path = `${group.name} ${command.name}`;
   return { kind: "command", command, title: `agentctl ${path}`, name: path, words: rest };
 }
 
-async function helpFor(given: string[], columns: number): Promise<Target> {
-  const words = inOurWords([...given, "--help"]);
+async function helpFor(operands: string[], columns: number): Promise<Target> {
+  const words = translateVerb([...operands, "--help"]);
   const [word = ""] = words;
-  if (elsewhereOf(word) !== undefined) throw unknown(word, "agentctl", [], elsewhereOf(word));
+  if (equivalentOf(word) !== undefined) throw unknown(word, "agentctl", [], equivalentOf(word));
   if (!(await verb(word))) {
     const { topic, topics } = await import("./topics.ts");
     const text = topic(word, columns);
@@ -173,20 +176,22 @@ function unknownHelp(word: string, names: readonly string[]): Error {
 /** Returns the error for an unknown verb. If a group has a command of this name, suggests that, not a similar verb. */
 async function unknownVerb(word: string, rest: readonly string[]): Promise<Error> {
   const groups = await Promise.all(verbNames.map(async (name) => await verb(name)));
-  const ours = groups.flatMap((group) =>
+  const commands = groups.flatMap((group) =>
     group && "commands" in group && group.commands.some(({ name }) => name === word)
       ? `agentctl ${group.name} ${word}`
       : [],
   );
-  const other = elsewhereOf(word, rest);
-  if (ours.length === 0 || other !== undefined)
-    return unknown(word, "agentctl", [...verbNames, ...Object.keys(aliases), "help"], other);
-  return usage(`there is no command ${JSON.stringify(word)}`, { hint: ours.join(", or ") });
+  const equivalent = equivalentOf(word, rest);
+  if (commands.length === 0 || equivalent !== undefined)
+    return unknown(word, "agentctl", [...verbNames, ...Object.keys(aliases), "help"], equivalent);
+  return usage(`there is no command ${JSON.stringify(word)}`, { hint: commands.join(", or ") });
 }
 
-function unknown(word: string, title: string, names: readonly string[], ours?: string): Error {
-  if (ours !== undefined)
-    return usage(`${title} has no command ${JSON.stringify(word)}; this does the same here:`, { hint: ours });
+function unknown(word: string, title: string, names: readonly string[], equivalent?: string): Error {
+  if (equivalent !== undefined)
+    return usage(`${title} has no command ${JSON.stringify(word)}; this does the same here:`, {
+      hint: equivalent,
+    });
   if (word.startsWith("-"))
     return usage(`there is no option ${word} here; options come after the command`, {
       hint: `${title} --help`,
@@ -202,7 +207,7 @@ function columnsOf(stream: NodeJS.WriteStream): number {
 }
 
 /** Returns the current directory. Only commands that need it ask for it, so all others work in a deleted one. */
-function directoryOf({ directory }: Edge): string {
+function directoryOf({ directory }: ProcessContext): string {
   try {
     const path = directory();
     refuseUndecodableDirectory(path);

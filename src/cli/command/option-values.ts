@@ -17,31 +17,32 @@ export function duration(text: string): number {
 }
 
 /** How far in the past a time may be, in ms: a time typed to the minute may mean now. */
-const JUST_NOW_MS = 60_000;
+const PAST_TOLERANCE_MS = 60_000;
 
 /** Parses a future time; returns it as ISO 8601. */
 export function time(text: string, env: Environment): string {
   const now = systemClock.now();
-  const at = timeFrom(text, now, env);
-  if (at <= now - JUST_NOW_MS)
+  const timestamp = timeFrom(text, now, env);
+  if (timestamp <= now - PAST_TOLERANCE_MS)
     throw new Refusal(`${JSON.stringify(text)} is in the past; it is now ${toIso(now)}`);
-  return toIso(at);
+  return toIso(timestamp);
 }
 
 /** Parses a past time; returns it as ISO 8601. A duration counts back from now, `HH:MM` is its last occurrence. */
 export function pastTime(text: string, env: Environment): string {
   const now = systemClock.now();
-  const ago = parseDuration(text);
-  if (ago !== undefined) return toIso(now - ago);
-  const at = timeFrom(text, now, env);
-  return toIso(/^\d{1,2}:\d{2}$/.test(text.trim()) ? at - 86_400_000 : at);
+  const agoMs = parseDuration(text);
+  if (agoMs !== undefined) return toIso(now - agoMs);
+  const timestamp = timeFrom(text, now, env);
+  return toIso(/^\d{1,2}:\d{2}$/.test(text.trim()) ? timestamp - 86_400_000 : timestamp);
 }
 
 function timeFrom(text: string, now: number, env: Environment): number {
-  const at = parseTime(text, now);
-  if (at === undefined) throw new Refusal(`${JSON.stringify(text)} is not a time; such as ${TIME_FORMS}`);
+  const timestamp = parseTime(text, now);
+  if (timestamp === undefined)
+    throw new Refusal(`${JSON.stringify(text)} is not a time; such as ${TIME_FORMS}`);
   const isLocal = parseDuration(text) === undefined && !/(Z|[+-]\d{2}:?\d{2})$/.test(text.trim().slice(10));
-  if (!isLocal) return at;
+  if (!isLocal) return timestamp;
   const local = inLocalZone(env, () => parseTime(text, now));
   if (local !== undefined) return local;
   throw new Refusal(
@@ -51,12 +52,12 @@ function timeFrom(text: string, now: number, env: Environment): number {
 }
 
 /** Returns a parser for a whole number from `least` to `most`. */
-export function integer(least?: number, most?: number): (text: string) => number {
+export function integer(min?: number, max?: number): (text: string) => number {
   return (text) => {
     const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-    const isWithin = number >= (least ?? number) && number <= (most ?? number);
-    if (Number.isSafeInteger(number) && isWithin) return number;
-    throw new Refusal(`${JSON.stringify(text)} is not a whole number${rangeText(least, most)}`);
+    const isInRange = number >= (min ?? number) && number <= (max ?? number);
+    if (Number.isSafeInteger(number) && isInRange) return number;
+    throw new Refusal(`${JSON.stringify(text)} is not a whole number${rangeText(min, max)}`);
   };
 }
 
@@ -67,17 +68,17 @@ export function amount(text: string): number {
   throw new Refusal(`${JSON.stringify(text)} is not a sum; such as 2 or 0.50`);
 }
 
-function rangeText(least: number | undefined, most: number | undefined): string {
-  if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
-  if (least !== undefined) return ` of at least ${least}`;
-  return most === undefined ? "" : ` of at most ${most}`;
+function rangeText(min: number | undefined, max: number | undefined): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return ` of at least ${min}`;
+  return max === undefined ? "" : ` of at most ${max}`;
 }
 
 /** Parses `key=value`. */
 export function pair(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at <= 0) throw new Refusal(`${JSON.stringify(text)} is not of the form key=value`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  const separator = text.indexOf("=");
+  if (separator <= 0) throw new Refusal(`${JSON.stringify(text)} is not of the form key=value`);
+  return [text.slice(0, separator), text.slice(separator + 1)];
 }
 
 /** Parses `NAME=value`, or `NAME` for the caller's value. */

@@ -8,10 +8,10 @@ export async function overview(columns: number): Promise<string> {
   for (const { title, verbs } of sections) {
     parts.push(`${title}:`);
     for (const name of Object.keys(verbs)) {
-      const found = await verb(name);
-      const also = aliasesOf(name).map((alias) => `, ${alias}`);
-      const [first = "", ...rest] = wrap(found?.summary ?? "", columns - INDENT);
-      parts.push(`  ${`${name}${also.join("")}`.padEnd(INDENT - 2)}${first}`);
+      const spec = await verb(name);
+      const aliases = aliasesOf(name).map((alias) => `, ${alias}`);
+      const [first = "", ...rest] = wrap(spec?.summary ?? "", columns - INDENT);
+      parts.push(`  ${`${name}${aliases.join("")}`.padEnd(INDENT - 2)}${first}`);
       parts.push(...rest.map((line) => `${" ".repeat(INDENT)}${line}`));
     }
     parts.push("");

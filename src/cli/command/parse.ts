@@ -6,7 +6,7 @@ import { type ColorChoice, colorChoices } from "../text/output.ts";
 import type { buildCommander } from "./commander.ts";
 import type { Context } from "./context.ts";
 import { attributeOf, type Command, longName, type OptionSpec, Refusal } from "./define.ts";
-import { unknownOption } from "./others-options.ts";
+import { unknownOption } from "./foreign-options.ts";
 import { usage } from "./usage.ts";
 
 /** The words after the verb, parsed: a call of the command, or a request for its help. */
@@ -37,40 +37,40 @@ export async function parse(
     const front = await parse(spec, title, words.slice(0, mark), context);
     return front.help ? front : { ...front, args: [...front.args, ...words.slice(mark)] };
   }
-  const plain = plainWords(spec, words, context as Context);
+  const plain = parsePlain(spec, words, context as Context);
   if (plain && spec.leading === undefined) {
     checkCount(spec, title, plain.args);
     return {
       help: false,
       ...plain,
-      options: chosenValues(spec, {}, context.env),
+      options: parseValues(spec, {}, context.env),
       json: false,
       color: "auto",
     };
   }
   const { buildCommander } = await import("./commander.ts");
-  const read = (given: string[], passThrough: boolean): Commander => {
+  const parseWords = (values: string[], passThrough: boolean): Commander => {
     const parser = buildCommander(spec, title).passThroughOptions(passThrough);
-    return parsed(parser, spec, title, given);
+    return runParser(parser, spec, title, values);
   };
-  const front = leadingOf(spec, title, words, buildCommander);
+  const front = splitLeading(spec, title, words, buildCommander);
   const rest = front.rest;
-  let parser = read(rest, spec.mayFollow !== undefined);
+  let parser = parseWords(rest, spec.mayFollow !== undefined);
   const isMarked = rest[rest.length - parser.args.length - 1] === "--";
-  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) parser = read(rest, false);
-  const given = { ...front.given, ...parser.opts() };
-  if (given.help) return { help: true };
-  const args = [...front.operands, ...operandsOf(spec, words, given, parser.args)];
+  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) parser = parseWords(rest, false);
+  const values = { ...front.values, ...parser.opts() };
+  if (values.help) return { help: true };
+  const args = [...front.operands, ...operandsOf(spec, words, values, parser.args)];
   refuseSigned(spec, title, words, args);
   checkCount(spec, title, args);
   return {
     help: false,
     args,
     isMarked,
-    options: chosenValues(spec, given, context.env),
-    json: given.json === true,
-    color: colorOf(given.color),
-    ...defined({ host: given.host as string | undefined, context: given.context as string | undefined }),
+    options: parseValues(spec, values, context.env),
+    json: values.json === true,
+    color: colorOf(values.color),
+    ...defined({ host: values.host as string | undefined, context: values.context as string | undefined }),
   };
 }
 
@@ -78,48 +78,53 @@ export async function parse(
 function operandsOf(
   spec: Command,
   words: string[],
-  given: Record<string, unknown>,
+  values: Record<string, unknown>,
   args: string[],
 ): string[] {
   const required = spec.args.filter(([name]) => name.startsWith("<"));
   if (args.length >= required.length) return args;
-  const meant = args.length === 0 ? spec.meant?.(given) : undefined;
-  if (meant !== undefined) return [meant];
+  const fallback = args.length === 0 ? spec.meant?.(values) : undefined;
+  if (fallback !== undefined) return [fallback];
   for (const option of Object.values(spec.options)) {
     const attribute = attributeOf(longName(option));
-    const text = given[attribute];
+    const text = values[attribute];
     if (!option.flags.endsWith("]") || typeof text !== "string" || !words.includes(text)) continue;
-    given[attribute] = true;
+    values[attribute] = true;
     return [text, ...args];
   }
   return args;
 }
 
-interface Front {
+interface LeadingPart {
   operands: string[];
-  given: Record<string, unknown>;
+  values: Record<string, unknown>;
   rest: string[];
 }
 
 /** Splits off the operands before another program's command line, with the options between them. */
-function leadingOf(spec: Command, title: string, words: string[], build: typeof buildCommander): Front {
-  let front: Front = { operands: [], given: {}, rest: words };
+function splitLeading(
+  spec: Command,
+  title: string,
+  words: string[],
+  build: typeof buildCommander,
+): LeadingPart {
+  let front: LeadingPart = { operands: [], values: {}, rest: words };
   while (front.operands.length < (spec.leading ?? 0)) {
     const { rest } = front;
-    const parser = parsed(build(spec, title).passThroughOptions(true), spec, title, rest);
-    const [operand, ...more] = parser.args;
+    const parser = runParser(build(spec, title).passThroughOptions(true), spec, title, rest);
+    const [operand, ...remaining] = parser.args;
     if (operand === undefined) break;
     front = {
       operands: [...front.operands, operand],
-      given: { ...front.given, ...parser.opts() },
-      rest: more,
+      values: { ...front.values, ...parser.opts() },
+      rest: remaining,
     };
   }
   return front;
 }
 
 /** Parses words without options, the usual case, without loading commander. Undefined if there are options. */
-function plainWords(
+function parsePlain(
   { mayFollow }: Command,
   words: string[],
   context: Context,
@@ -133,7 +138,7 @@ function plainWords(
   return undefined;
 }
 
-function parsed(parser: Commander, spec: Command, title: string, words: string[]): Commander {
+function runParser(parser: Commander, spec: Command, title: string, words: string[]): Commander {
   try {
     return parser.parse(words, { from: "user" });
   } catch (error) {
@@ -150,8 +155,8 @@ function parsed(parser: Commander, spec: Command, title: string, words: string[]
 function refuseSigned(spec: Command, title: string, words: string[], args: string[]): void {
   const end = words.indexOf("--");
   const front = end < 0 ? words : words.slice(0, end);
-  args.forEach((arg, at) => {
-    const [place = ""] = spec.args[Math.min(at, spec.args.length - 1)] ?? [];
+  args.forEach((arg, index) => {
+    const [place = ""] = spec.args[Math.min(index, spec.args.length - 1)] ?? [];
     if (/^-\d/.test(arg) && /^[<[](tasks|id)\b/.test(place) && front.includes(arg))
       throw unknownOption(spec, title, arg);
   });
@@ -168,24 +173,24 @@ function checkCount(spec: Command, title: string, args: string[]): void {
     throw usage(`there is one argument too many: ${JSON.stringify(surplus)}`, { hint });
 }
 
-function chosenValues(
+function parseValues(
   spec: Command,
-  given: Record<string, unknown>,
+  values: Record<string, unknown>,
   env: Environment,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(spec.options).map(([name, option]) => [name, chosenValue(option, given, env)]),
+    Object.entries(spec.options).map(([name, option]) => [name, parseValue(option, values, env)]),
   );
 }
 
-function chosenValue(option: OptionSpec<unknown>, given: Record<string, unknown>, env: Environment): unknown {
-  const raw = given[attributeOf(longName(option))];
+function parseValue(option: OptionSpec<unknown>, values: Record<string, unknown>, env: Environment): unknown {
+  const raw = values[attributeOf(longName(option))];
   if (option.parse === null) return longName(option).startsWith("no-") ? raw === false : raw === true;
-  if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => read(option, text, env));
-  return raw === undefined || raw === true ? raw : read(option, raw as string, env);
+  if (option.isMany) return ((raw as string[] | undefined) ?? []).map((text) => parseText(option, text, env));
+  return raw === undefined || raw === true ? raw : parseText(option, raw as string, env);
 }
 
-function read(option: OptionSpec<unknown>, text: string, env: Environment): unknown {
+function parseText(option: OptionSpec<unknown>, text: string, env: Environment): unknown {
   try {
     return option.parse?.(text, env);
   } catch (error) {

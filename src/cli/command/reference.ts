@@ -8,35 +8,35 @@ export async function commandReference(): Promise<string> {
   for (const { title, verbs } of sections) {
     parts.push(`## ${title}`, "");
     for (const name of Object.keys(verbs)) {
-      const found = await verb(name);
-      if (found) parts.push(...verbPart(found));
+      const spec = await verb(name);
+      if (spec) parts.push(...verbPart(spec));
     }
   }
   return `${parts.join("\n").trimEnd()}\n`;
 }
 
-function verbPart(found: Command | Group): string[] {
-  if (!("commands" in found)) return commandPart(found, found.name, "###");
-  const inner = found.commands.flatMap((each) => commandPart(each, `${found.name} ${each.name}`, "####"));
-  return [`### ${found.name}`, "", `${found.summary}.`, "", ...inner];
+function verbPart(spec: Command | Group): string[] {
+  if (!("commands" in spec)) return commandPart(spec, spec.name, "###");
+  const inner = spec.commands.flatMap((each) => commandPart(each, `${spec.name} ${each.name}`, "####"));
+  return [`### ${spec.name}`, "", `${spec.summary}.`, "", ...inner];
 }
 
 function commandPart(spec: Command, path: string, heading: string): string[] {
   const usage = ["agentctl", path, "[options]", ...spec.args.map(([name]) => name)].join(" ");
-  const also = aliasesOf(path).map((alias) => `\`${alias}\``);
+  const aliases = aliasesOf(path).map((alias) => `\`${alias}\``);
   const options = Object.values(spec.options);
   return [
     `${heading} ${path}`,
     "",
     `${spec.summary}.${spec.notes ? ` ${spec.notes.replaceAll("\n", " ")}` : ""}`,
     "",
-    `\`${usage}\`${also.length > 0 ? `, also ${also.join(", ")}` : ""}`,
+    `\`${usage}\`${aliases.length > 0 ? `, also ${aliases.join(", ")}` : ""}`,
     "",
     ...spec.args.map(([name, about]) => `- \`${name}\`: ${about}`),
     ...options.map(optionLine),
     ...(spec.args.length + options.length > 0 ? [""] : []),
     "```sh",
-    ...spec.examples.map(([line, does]) => `agentctl ${line}  # ${does}`),
+    ...spec.examples.map(([line, effect]) => `agentctl ${line}  # ${effect}`),
     "```",
     "",
   ];

@@ -4,9 +4,9 @@ import type { Method, Params, Result } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "./context.ts";
 
-type Choices = Partial<Omit<ConnectOptions, "paths" | "env" | "host">>;
+type Options = Partial<Omit<ConnectOptions, "paths" | "env" | "host">>;
 
-function targetOf({ paths, env, reads, host }: Context) {
+function connectTarget({ paths, env, reads, host }: Context) {
   return { paths, env, reads, host };
 }
 
@@ -14,9 +14,9 @@ function targetOf({ paths, env, reads, host }: Context) {
 export async function withDaemon<T>(
   context: Context,
   work: (rpc: RpcClient) => Promise<T>,
-  choices: Choices = {},
+  options: Options = {},
 ): Promise<T> {
-  const rpc = await connect({ ...targetOf(context), start: "always", ...choices });
+  const rpc = await connect({ ...connectTarget(context), start: "always", ...options });
   try {
     return await work(rpc);
   } finally {
@@ -30,7 +30,7 @@ export async function withOpening<F, T>(
   open: (rpc: RpcClient) => F,
   work: (rpc: RpcClient, opening: F) => Promise<T>,
 ): Promise<T> {
-  const { rpc, opening } = await connectWith({ ...targetOf(context), start: "always" }, open);
+  const { rpc, opening } = await connectWith({ ...connectTarget(context), start: "always" }, open);
   try {
     return await work(rpc, opening);
   } finally {
@@ -47,15 +47,15 @@ export async function callDaemon<M extends Method>(
   return await withOpening(
     context,
     (rpc) => rpc.call(method, params),
-    (_, answer) => answer,
+    (_, response) => response,
   );
 }
 
 /** The connections of {@link callShared}, by the context of the command that uses them. */
-const shared = new WeakMap<Context, Promise<RpcClient>>();
+const sharedConnections = new WeakMap<Context, Promise<RpcClient>>();
 
 /** How long a call that only reads waits for an absent daemon, in ms. */
-const WITHOUT_DAEMON_MS = 30_000;
+const RECONNECT_TIMEOUT_MS = 30_000;
 
 /**
  * Makes a call that only reads, on a connection shared by the whole command. Repeats it once if the daemon went away.
@@ -65,20 +65,21 @@ export async function callShared<M extends Method>(
   method: M,
   params: Params<M>,
 ): Promise<Result<M>> {
-  for (let isSecond = false; ; isSecond = true) {
-    const start = isSecond ? "if-dead" : "always";
-    const again = isSecond ? { patienceMs: WITHOUT_DAEMON_MS } : {};
-    const connected = shared.get(context) ?? connect({ ...targetOf(context), start, ...again });
-    shared.set(context, connected);
+  for (let isRetry = false; ; isRetry = true) {
+    const start = isRetry ? "if-dead" : "always";
+    const retryOptions = isRetry ? { patienceMs: RECONNECT_TIMEOUT_MS } : {};
+    const connection =
+      sharedConnections.get(context) ?? connect({ ...connectTarget(context), start, ...retryOptions });
+    sharedConnections.set(context, connection);
     try {
-      const rpc = await connected;
+      const rpc = await connection;
       rpc.ref();
-      const answer = rpc.call(method, params);
+      const response = rpc.call(method, params);
       // An idle connection must not keep the process alive.
-      return await answer.finally(() => (rpc.isWaiting ? undefined : rpc.unref()));
+      return await response.finally(() => (rpc.isWaiting ? undefined : rpc.unref()));
     } catch (error) {
-      if (isGone(error)) shared.delete(context);
-      if (isSecond || !isGone(error)) throw error;
+      if (isGone(error)) sharedConnections.delete(context);
+      if (isRetry || !isGone(error)) throw error;
     }
   }
 }
@@ -87,9 +88,9 @@ export async function callShared<M extends Method>(
 export function watchDaemon<T>(
   context: Context,
   work: (rpc: RpcClient) => Promise<T>,
-  choices: Choices = {},
+  options: Options = {},
 ): Promise<T> {
-  return persist({ ...targetOf(context), start: "always", ...choices }, work);
+  return persist({ ...connectTarget(context), start: "always", ...options }, work);
 }
 
 /** Returns the task's id for the daemon: digits become a number, everything else is a uuid or a name. */

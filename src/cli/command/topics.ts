@@ -11,7 +11,7 @@ const folder = join(
 );
 
 /** The pages to read first, in this order; the others follow. */
-const FIRST = [
+const LEADING_TOPICS = [
   "quick-start",
   "pausing",
   "writing-a-task",
@@ -22,14 +22,17 @@ const FIRST = [
 
 /** Returns the names of all topics; none if the pages were not installed. */
 export function topics(): string[] {
-  const found = pages();
-  return [...FIRST.filter((name) => found.includes(name)), ...found.filter((name) => !FIRST.includes(name))];
+  const names = pages();
+  return [
+    ...LEADING_TOPICS.filter((name) => names.includes(name)),
+    ...names.filter((name) => !LEADING_TOPICS.includes(name)),
+  ];
 }
 
 /** Returns the page of a topic, for this width; `word` is its name or a word of it. Undefined if there is none. */
 export function topic(word: string, columns: number): string | undefined {
-  const found = pages();
-  const name = found.find((each) => each === word) ?? found.find((each) => each.split("-").includes(word));
+  const names = pages();
+  const name = names.find((each) => each === word) ?? names.find((each) => each.split("-").includes(word));
   return name === undefined
     ? undefined
     : terminalText(readFileSync(join(folder, `${name}.md`), "utf8"), columns);

@@ -22,9 +22,9 @@ export function inWordsOf({ args, options }: Command, error: AgentctlError): Age
     return [key, long, `${long}Ms`].includes(name);
   })?.[1];
   // The parameter `name` comes from the first operand.
-  const named = name === "name" && !ofTask ? args[0] : undefined;
-  const place = operand?.[0] ?? (option ? `--${longName(option)}` : named?.[0]);
+  const nameOperand = name === "name" && !ofTask ? args[0] : undefined;
+  const place = operand?.[0] ?? (option ? `--${longName(option)}` : nameOperand?.[0]);
   if (place === undefined) return error;
-  const told = { message: `${place}: ${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
-  return new AgentctlError("InvalidParams", { ...error.data, field: place }, told);
+  const errorOptions = { message: `${place}: ${reason}`, ...(error.hint ? { hint: error.hint } : {}) };
+  return new AgentctlError("InvalidParams", { ...error.data, field: place }, errorOptions);
 }

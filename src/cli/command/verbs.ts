@@ -79,13 +79,13 @@ export const aliases: Readonly<Record<string, string>> = {
 };
 
 /** Aliases of the commands of all groups. A group's own command of that name goes first. */
-const inGroups: Readonly<Record<string, readonly string[]>> = {
+const groupAliases: Readonly<Record<string, readonly string[]>> = {
   list: ["ls"],
   remove: ["rm", "delete"],
 };
 
 /** Aliases of one command of a group. */
-const ofCommands: Readonly<Record<string, readonly string[]>> = {
+const commandAliases: Readonly<Record<string, readonly string[]>> = {
   "queue set": ["add"],
   "context add": ["set"],
   "machine forget": ["remove", "rm", "delete"],
@@ -105,6 +105,6 @@ export async function verb(word: string): Promise<Command | Group | undefined> {
 /** Returns the aliases of a verb, or of a command of a group such as `queue list`. */
 export function aliasesOf(name: string): string[] {
   const [, command] = name.split(" ");
-  if (command !== undefined) return [...(inGroups[command] ?? []), ...(ofCommands[name] ?? [])];
+  if (command !== undefined) return [...(groupAliases[command] ?? []), ...(commandAliases[name] ?? [])];
   return Object.keys(aliases).filter((alias) => aliases[alias] === name);
 }

@@ -25,7 +25,7 @@ const SCHEDULES = "agentctl schedule resume <name>, agentctl schedule pause <nam
 const HOOKS = "agentctl config set hooks '<json>'; agentctl help hooks shows how to write one";
 
 /** The commands that do something similar, for verbs that have no exact match. */
-const elsewhere: Readonly<Record<string, string>> = {
+const equivalents: Readonly<Record<string, string>> = {
   // pueue
   add: "agentctl run <program> [args...], or agentctl run sh -c '<line>' for a line of a shell",
   start:
@@ -123,7 +123,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 };
 
 /** Replaces another program's verb with ours. pueue's `status` without a task is our `list`. */
-export function inOurWords(words: readonly string[]): string[] {
+export function translateVerb(words: readonly string[]): string[] {
   const [first = "", ...rest] = words;
   if (first === "status" && !rest.some((word) => !word.startsWith("-") || word === "--help" || word === "-h"))
     return ["list", ...rest];
@@ -136,9 +136,9 @@ export function shortcutsOf(verb: string): string[] {
 }
 
 /** Returns the command to use instead of a verb that we do not have, or instead of an unknown command of a group. */
-export function elsewhereOf(word: string, rest: readonly string[] = []): string | undefined {
+export function equivalentOf(word: string, rest: readonly string[] = []): string | undefined {
   const program = rest[0] === "--" ? rest.slice(1) : rest;
   if (word === "add" && program[0] !== undefined && !program[0].startsWith("-"))
     return `agentctl run ${shellLine(throughShell(program) ?? program)}`;
-  return Object.hasOwn(elsewhere, word) ? elsewhere[word] : undefined;
+  return Object.hasOwn(equivalents, word) ? equivalents[word] : undefined;
 }

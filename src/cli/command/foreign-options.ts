@@ -4,7 +4,7 @@ import { type Command, longName } from "./define.ts";
 import { usage } from "./usage.ts";
 
 /** Our long names for each option; the first one that the command has is meant. */
-const ours: Readonly<Record<string, readonly string[]>> = {
+const equivalents: Readonly<Record<string, readonly string[]>> = {
   "-g": ["queue", "grep"],
   "--group": ["queue"],
   "--failed-in-group": ["failed"],
@@ -35,7 +35,7 @@ const KILLED =
   "agentctl cancel --grace 0s <tasks> kills at once; without it TERM comes first, KILL after 10s";
 
 /** What to do instead, by command and option. */
-const instead: Readonly<Record<string, string>> = {
+const advice: Readonly<Record<string, string>> = {
   "cancel -9": KILLED,
   "cancel -15": KILLED,
   "cancel -s": KILLED,
@@ -76,19 +76,19 @@ const instead: Readonly<Record<string, string>> = {
 };
 
 /** Returns the error for an option that the command does not have. */
-export function unknownOption(spec: Command, title: string, typed: string): Error {
-  const flag = typed.replace(/=.*/s, "");
+export function unknownOption(spec: Command, title: string, word: string): Error {
+  const flag = word.replace(/=.*/s, "");
   const key = `${title.replace(/^agentctl /, "")} ${flag}`;
   const message = `unknown option '${flag}'`;
-  if (Object.hasOwn(instead, key)) return usage(message, { hint: instead[key] as string });
+  if (Object.hasOwn(advice, key)) return usage(message, { hint: advice[key] as string });
   const options = Object.values(spec.options);
-  const known = (Object.hasOwn(ours, flag) ? (ours[flag] ?? []) : []).flatMap((long) =>
+  const equivalent = (Object.hasOwn(equivalents, flag) ? (equivalents[flag] ?? []) : []).flatMap((long) =>
     options.filter((each) => longName(each) === long),
   )[0];
-  if (known) return usage(`${message}; here it is ${known.flags}`, { hint: `${title} --help` });
+  if (equivalent) return usage(`${message}; here it is ${equivalent.flags}`, { hint: `${title} --help` });
   const names = [...options.map((each) => `--${longName(each)}`), ...COMMON];
-  const near = flag.startsWith("--") ? nearest(flag, names) : [];
-  const guess = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
+  const suggestions = flag.startsWith("--") ? nearest(flag, names) : [];
+  const guess = suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`;
   return usage(`${message}${guess}`, { hint: `${title} --help` });
 }
 
