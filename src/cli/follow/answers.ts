@@ -11,7 +11,7 @@ import { errorJson, printFailure } from "../text/failure.ts";
 import { oneLine } from "../text/terminal-text.ts";
 
 /** How many calls run at the same time. */
-const AT_ONCE = 64;
+const MAX_PARALLEL = 64;
 
 /** The result for one task; `exitCode` is that of a command for this task only. */
 export interface Answer {
@@ -38,9 +38,9 @@ export async function selectedIds(
   selection: Selection,
   applicable: readonly State[],
   applies: (task: TaskJson) => boolean = () => true,
-  named: readonly State[] = openStates,
+  nameStates: readonly State[] = openStates,
 ): Promise<(number | string)[]> {
-  if ("ids" in selection) return await referencesOf(rpc, selection.ids, named);
+  if ("ids" in selection) return await referencesOf(rpc, selection.ids, nameStates);
   const tasks = await selectedTasks(rpc, selection.select, applicable);
   return tasks.filter(applies).map(({ id }) => id);
 }
@@ -53,48 +53,48 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
 ): Promise<Answer[]> {
   const { out } = context;
   const answers: Answer[] = [];
-  const inTurn = new InTurn();
-  const tell = async (at: number, words: Words) => {
-    if (!out.json) await (inOrder ? inTurn.say(at, words) : words());
+  const printer = new OrderedPrinter();
+  const print = async (index: number, callback: Print) => {
+    if (!out.json) await (inOrder ? printer.print(index, callback) : callback());
   };
   let next = 0;
   const worker = async () => {
-    for (let at = next++; at < ids.length; at = next++) {
-      const id = ids[at] ?? 0;
+    for (let index = next++; index < ids.length; index = next++) {
+      const id = ids[index] ?? 0;
       try {
         const result = await act(id);
-        answers[at] = done(result);
-        await tell(at, () => say(result));
+        answers[index] = successOf(result);
+        await print(index, () => say(result));
       } catch (error) {
-        const known = inWordsOf(context.command, asAgentctlError(error));
-        answers[at] = refused((known.data.id as number | undefined) ?? id, known);
-        await tell(at, () => printFailure(known, out));
+        const failure = inWordsOf(context.command, asAgentctlError(error));
+        answers[index] = refused((failure.data.id as number | undefined) ?? id, failure);
+        await print(index, () => printFailure(failure, out));
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, ids.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(MAX_PARALLEL, ids.length) }, worker));
   return answers;
 }
 
-type Words = () => void | Promise<void>;
+type Print = () => void | Promise<void>;
 
 /** Prints results in the order of their numbers, from 0 on, whatever order they arrive in. */
-class InTurn {
-  readonly #waiting = new Map<number, Words>();
+class OrderedPrinter {
+  readonly #waiting = new Map<number, Print>();
   #next = 0;
 
-  async say(at: number, words: Words): Promise<void> {
-    this.#waiting.set(at, words);
-    for (let due = this.#due(); due; due = this.#due()) {
-      await due();
+  async print(index: number, callback: Print): Promise<void> {
+    this.#waiting.set(index, callback);
+    for (let ready = this.#takeNext(); ready; ready = this.#takeNext()) {
+      await ready();
       this.#next += 1;
     }
   }
 
-  #due(): Words | undefined {
-    const words = this.#waiting.get(this.#next);
+  #takeNext(): Print | undefined {
+    const callback = this.#waiting.get(this.#next);
     this.#waiting.delete(this.#next);
-    return words;
+    return callback;
   }
 }
 
@@ -103,17 +103,17 @@ export async function conclude(
   context: Context,
   selection: Selection,
   answers: readonly Answer[],
-  nothing = "no task matches; nothing was to be done",
+  emptyText = "no task matches; nothing was to be done",
 ): Promise<number> {
   const { out } = context;
-  const isAlone = isOne(selection);
+  const isSingle = isOne(selection);
   const [first] = answers;
-  if (out.json) out.data(isAlone && first ? answerJson(first) : answers.map(answerJson));
+  if (out.json) out.data(isSingle && first ? answerJson(first) : answers.map(answerJson));
   else if (answers.length === 0) {
     const { labels } = "select" in selection ? selection.select : {};
-    out.note(`${nothing}${await nearLabels(context, labels)}`);
+    out.note(`${emptyText}${await nearLabels(context, labels)}`);
   }
-  if (isAlone && first) return first.exitCode;
+  if (isSingle && first) return first.exitCode;
   return answers.every(({ ok }) => ok) ? 0 : 1;
 }
 
@@ -123,26 +123,26 @@ export type ManyAnswers = Extract<Result<"tasks/pause">, { results: unknown }>;
 /** Prints what became of the tasks that the daemon selected, and which of them it left unchanged. */
 export async function answersOfMany(
   { out }: Context,
-  { results, left }: ManyAnswers,
+  { results, left: unchanged }: ManyAnswers,
   say: (result: ManyAnswers["results"][number] & { task: TaskJson }) => void,
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const result of results) {
     const { id, ok, task, error } = result;
     if (ok && task) {
-      answers.push(done({ ...result, task }));
+      answers.push(successOf({ ...result, task }));
       if (!out.json) say({ ...result, task });
       continue;
     }
-    const known = error ? AgentctlError.fromWire(error) : new AgentctlError("InternalError", { id });
-    answers.push(refused(id, known));
-    if (!out.json) await printFailure(known, out);
+    const failure = error ? AgentctlError.fromWire(error) : new AgentctlError("InternalError", { id });
+    answers.push(refused(id, failure));
+    if (!out.json) await printFailure(failure, out);
   }
-  for (const { id, state, reason } of left) out.note(`task ${id} stays ${state}: ${oneLine(reason)}`);
+  for (const { id, state, reason } of unchanged) out.note(`task ${id} stays ${state}: ${oneLine(reason)}`);
   return answers;
 }
 
-function done({ task, changed }: { task: TaskJson; changed: boolean }): Answer {
+function successOf({ task, changed }: { task: TaskJson; changed: boolean }): Answer {
   return { id: task.id, ok: true, changed, task, exitCode: 0 };
 }
 

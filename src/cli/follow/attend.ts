@@ -56,7 +56,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
   const tails = new Tails(attendance);
   const seen = new Map<number, TaskJson | AgentctlError>();
   const notices = new Notices(context, ids.length > 1 || more !== undefined);
-  const leaving = new Leaving(context, attendance, seen);
+  const earlyExit = new EarlyExit(context, attendance, seen);
   const unwatch = tails.isNone ? () => undefined : out.watchReader();
   try {
     await watchTasks(
@@ -66,55 +66,55 @@ export async function attend(context: Context, attendance: Attendance): Promise<
         seen.set(id, task);
         if ("state" in task) await tails.update(task, async () => (await logsOf(context, rpc, { id })).logs);
         const isEnd = !("state" in task) || isOver(task);
-        if (isEnd && attendance.isEnough?.(task)) leaving.enough();
+        if (isEnd && attendance.isEnough?.(task)) earlyExit.finish();
         if (isEnd) return true;
         await notices.see(task, () => tails.drained());
-        if (attendance.exitOnPause && isPaused(task)) leaving.now(PAUSED);
+        if (attendance.exitOnPause && isPaused(task)) earlyExit.exit(PAUSED);
         return false;
       },
-      leaving.signal,
+      earlyExit.signal,
       more,
     );
-    if (leaving.exitCode === undefined || leaving.exitCode === PAUSED) await tails.drained();
-    return { seen, left: leaving.exitCode };
+    if (earlyExit.exitCode === undefined || earlyExit.exitCode === PAUSED) await tails.drained();
+    return { seen, left: earlyExit.exitCode };
   } catch (error) {
     await reportFailure(error, out, context);
     return { seen, left: OWN_FAILURE };
   } finally {
     unwatch();
     notices.end();
-    leaving.end();
+    earlyExit.end();
     tails.close();
   }
 }
 
 /** The logs to print: of the only task, of each, or of none. */
 class Tails {
-  readonly #given: Pick<Attendance, "tail" | "tailOf">;
+  readonly #options: Pick<Attendance, "tail" | "tailOf">;
   readonly #byTask = new Map<number, LogTail>();
 
-  constructor(given: Pick<Attendance, "tail" | "tailOf">) {
-    this.#given = given;
+  constructor(options: Pick<Attendance, "tail" | "tailOf">) {
+    this.#options = options;
   }
 
   get isNone(): boolean {
-    return !this.#given.tail && !this.#given.tailOf;
+    return !this.#options.tail && !this.#options.tailOf;
   }
 
   async update(task: TaskJson, logs: () => Promise<Parameters<LogTail["update"]>[0]>): Promise<void> {
-    const tail = this.#given.tail ?? this.#byTask.get(task.id) ?? this.#given.tailOf?.(task);
+    const tail = this.#options.tail ?? this.#byTask.get(task.id) ?? this.#options.tailOf?.(task);
     if (!tail) return;
     this.#byTask.set(task.id, tail);
     tail.update(await logs());
   }
 
   async drained(): Promise<void> {
-    await this.#given.tail?.drained();
+    await this.#options.tail?.drained();
     await Promise.all([...this.#byTask.values()].map((tail) => tail.drained()));
   }
 
   close(): void {
-    this.#given.tail?.close();
+    this.#options.tail?.close();
     for (const tail of this.#byTask.values()) tail.close();
   }
 }
@@ -124,7 +124,7 @@ function isPaused({ state }: TaskJson): boolean {
 }
 
 /** Stops following the tasks before they end, because of a signal, the time limit, or a reader that left. */
-class Leaving {
+class EarlyExit {
   exitCode: number | undefined;
   readonly #context: Context;
   readonly #attendance: Attendance;
@@ -139,12 +139,12 @@ class Leaving {
     this.#seen = seen;
     const { timeoutMs, interrupt = new Interrupt(() => undefined) } = attendance;
     this.#interrupt = interrupt;
-    const late = () => this.now(TIMED_OUT, "time is up");
-    this.#endTimer = timeoutMs === undefined ? () => undefined : afterMs(timeoutMs, late);
+    const onTimeout = () => this.exit(TIMED_OUT, "time is up");
+    this.#endTimer = timeoutMs === undefined ? () => undefined : startTimer(timeoutMs, onTimeout);
     const { out } = context;
-    const unread = () => this.now(out.isUnwritable ? OWN_FAILURE : READER_GONE);
-    out.gone.addEventListener("abort", unread, { once: true });
-    interrupt.turnTo(() => this.#interrupted(interrupt));
+    const onReaderGone = () => this.exit(out.isUnwritable ? OWN_FAILURE : READER_GONE);
+    out.gone.addEventListener("abort", onReaderGone, { once: true });
+    interrupt.redirect(() => this.#interrupted(interrupt));
   }
 
   get signal(): AbortSignal {
@@ -152,17 +152,17 @@ class Leaving {
   }
 
   /** Stops without a message, because we have seen enough. */
-  enough(): void {
+  finish(): void {
     this.#stop.abort();
   }
 
   /** Stops with this exit code; only the first call counts. */
-  now(exitCode: number, why?: string): void {
+  exit(exitCode: number, why?: string): void {
     if (this.signal.aborted) return;
     this.exitCode = exitCode;
     const { ids, comeBack } = this.#attendance;
-    const which = ids.length === 1 ? `task ${ids[0]} goes on` : "the tasks go on";
-    if (why) this.#context.out.note(`${why}; ${which}: ${comeBack} comes back`);
+    const subject = ids.length === 1 ? `task ${ids[0]} goes on` : "the tasks go on";
+    if (why) this.#context.out.note(`${why}; ${subject}: ${comeBack} comes back`);
     this.#stop.abort();
   }
 
@@ -173,18 +173,18 @@ class Leaving {
 
   #interrupted({ exitCode, count }: Interrupt): void {
     if (!this.#attendance.cancelOnExit || count > 1) {
-      this.now(exitCode, "detached");
+      this.exit(exitCode, "detached");
       return;
     }
-    const known = new Set([...this.#attendance.ids, ...this.#seen.keys()]);
-    const open = [...known].filter((id) => isOpen(this.#seen.get(id)));
+    const ids = new Set([...this.#attendance.ids, ...this.#seen.keys()]);
+    const open = [...ids].filter((id) => isOpen(this.#seen.get(id)));
     this.#context.out.note(`canceling task ${open.join(", ")}`);
-    const by = actor(this.#context);
+    const caller = actor(this.#context);
     withDaemon(this.#context, (rpc) =>
-      Promise.all(open.map((id) => rpc.call("tasks/cancel", { id, actor: by }).catch(unlessEnded))),
+      Promise.all(open.map((id) => rpc.call("tasks/cancel", { id, actor: caller }).catch(ignoreEnded))),
     ).catch(async (error: unknown) => {
       await reportFailure(error, this.#context.out, this.#context);
-      this.now(OWN_FAILURE);
+      this.exit(OWN_FAILURE);
     });
   }
 }
@@ -195,19 +195,19 @@ function isOpen(last: TaskJson | AgentctlError | undefined): boolean {
 }
 
 /** Ignores that a task ended before its cancel arrived: we see its end anyway. Throws any other error. */
-function unlessEnded(error: unknown): void {
+function ignoreEnded(error: unknown): void {
   if (!(error instanceof AgentctlError && error.name === "TaskNotCancelable")) throw error;
 }
 
 /** The longest delay that a Node timer accepts. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Calls `then` after any number of milliseconds, unless the returned function is called first. */
-function afterMs(ms: number, then: () => void): () => void {
+/** Calls `callback` after any number of milliseconds, unless the returned function is called first. */
+function startTimer(ms: number, callback: () => void): () => void {
   let timer: NodeJS.Timeout;
-  const wait = (rest: number): void => {
-    const now = Math.min(rest, LONGEST_TIMER_MS);
-    timer = setTimeout(() => (rest > now ? wait(rest - now) : then()), now);
+  const wait = (remaining: number): void => {
+    const delay = Math.min(remaining, MAX_TIMER_MS);
+    timer = setTimeout(() => (remaining > delay ? wait(remaining - delay) : callback()), delay);
   };
   wait(ms);
   return () => clearTimeout(timer);

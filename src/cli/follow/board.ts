@@ -7,18 +7,18 @@ import type { RpcClient } from "../../protocol/rpc-client.ts";
 import { allPages } from "../input/selection.ts";
 
 /** How many ended tasks are kept. */
-const RECENT = 20;
+const RECENT_LIMIT = 20;
 /** If more tasks than this have changed, all are fetched in one go. */
-const ONE_BY_ONE = 20;
+const MAX_SINGLE_FETCHES = 20;
 /** How many working tasks are fetched again without an event. */
-const WORKING = 500;
+const WORKING_LIMIT = 500;
 
 type Select = Pick<Params<"tasks/list">, "queue" | "labels">;
 
 export class Board {
   queues: readonly QueueJson[] = [];
   readonly #select: Select;
-  readonly #known = new Map<number, TaskJson>();
+  readonly #tasks = new Map<number, TaskJson>();
   readonly #changed = new Set<number>();
   #isStale = true;
 
@@ -28,7 +28,7 @@ export class Board {
   }
 
   get tasks(): readonly TaskJson[] {
-    return [...this.#known.values()];
+    return [...this.#tasks.values()];
   }
 
   /** Notes that something happened to this task. */
@@ -47,14 +47,14 @@ export class Board {
     if (!this.#isStale && changed.length === 0) return false;
     this.#changed.clear();
     try {
-      if (this.#isStale || changed.length > ONE_BY_ONE) await this.#learnAll(rpc);
-      else await Promise.all(changed.map((id) => this.#learnOne(rpc, id)));
+      if (this.#isStale || changed.length > MAX_SINGLE_FETCHES) await this.#fetchAll(rpc);
+      else await Promise.all(changed.map((id) => this.#fetchOne(rpc, id)));
       this.queues = (await rpc.call("queues/list", {})).queues;
     } catch (error) {
       this.#isStale = true;
       throw error;
     }
-    this.#forgetOld();
+    this.#dropOldest();
     return true;
   }
 
@@ -62,46 +62,46 @@ export class Board {
   async look(rpc: RpcClient, visible: readonly TaskJson[], isSlowTurn: boolean): Promise<boolean> {
     const working = visible.some(({ state }) => state === "working");
     const waiting = visible.filter(({ state }) => state === "submitted" || state === "resumed");
-    const asked: Params<"tasks/list">[] = working ? [{ state: ["working"], limit: WORKING }] : [];
+    const requests: Params<"tasks/list">[] = working ? [{ state: ["working"], limit: WORKING_LIMIT }] : [];
     if (isSlowTurn && waiting.length > 0) {
       const before = Math.min(...waiting.map(({ id }) => id)) - 1;
-      asked.push({ state: ["submitted", "resumed"], cursor: String(before), limit: waiting.length });
+      requests.push({ state: ["submitted", "resumed"], cursor: String(before), limit: waiting.length });
     }
-    for (const params of asked) {
+    for (const params of requests) {
       const { tasks } = await rpc.call("tasks/list", { ...this.#select, ...params });
-      for (const task of tasks) this.#known.set(task.id, task);
+      for (const task of tasks) this.#tasks.set(task.id, task);
     }
-    return asked.length > 0;
+    return requests.length > 0;
   }
 
-  async #learnAll(rpc: RpcClient): Promise<void> {
-    const tasks = await allPages(rpc, { ...this.#select, recent: RECENT });
-    this.#known.clear();
-    for (const task of tasks) this.#known.set(task.id, task);
+  async #fetchAll(rpc: RpcClient): Promise<void> {
+    const tasks = await allPages(rpc, { ...this.#select, recent: RECENT_LIMIT });
+    this.#tasks.clear();
+    for (const task of tasks) this.#tasks.set(task.id, task);
     this.#isStale = false;
   }
 
-  async #learnOne(rpc: RpcClient, id: number): Promise<void> {
+  async #fetchOne(rpc: RpcClient, id: number): Promise<void> {
     try {
       const { task } = await rpc.call("tasks/get", { id });
-      if (this.#isMeant(task)) this.#known.set(id, task);
-      else this.#known.delete(id);
+      if (this.#isSelected(task)) this.#tasks.set(id, task);
+      else this.#tasks.delete(id);
     } catch (error) {
       if (!(error instanceof AgentctlError && error.name === "TaskNotFound")) throw error;
-      this.#known.delete(id);
+      this.#tasks.delete(id);
     }
   }
 
-  #isMeant({ queue, labels }: TaskJson): boolean {
-    const { queue: wanted = queue, labels: pairs = {} } = this.#select;
-    return queue === wanted && Object.entries(pairs).every(([key, text]) => labels[key] === text);
+  #isSelected({ queue, labels }: TaskJson): boolean {
+    const { queue: selectedQueue = queue, labels: pairs = {} } = this.#select;
+    return queue === selectedQueue && Object.entries(pairs).every(([key, text]) => labels[key] === text);
   }
 
-  #forgetOld(): void {
-    const ended = [...this.#known.values()].filter(({ state }) => isTerminal(state));
-    if (ended.length <= RECENT) return;
-    const at = ({ endedAt }: TaskJson) => Date.parse(endedAt ?? "");
-    ended.sort((a, b) => at(b) - at(a) || b.id - a.id);
-    for (const { id } of ended.slice(RECENT)) this.#known.delete(id);
+  #dropOldest(): void {
+    const ended = [...this.#tasks.values()].filter(({ state }) => isTerminal(state));
+    if (ended.length <= RECENT_LIMIT) return;
+    const endTime = ({ endedAt }: TaskJson) => Date.parse(endedAt ?? "");
+    ended.sort((a, b) => endTime(b) - endTime(a) || b.id - a.id);
+    for (const { id } of ended.slice(RECENT_LIMIT)) this.#tasks.delete(id);
   }
 }

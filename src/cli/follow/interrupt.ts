@@ -6,44 +6,44 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class Interrupt {
   /** How many signals came. */
   count = 0;
-  #first: (typeof SIGNALS)[number] | undefined;
+  #firstSignal: (typeof SIGNALS)[number] | undefined;
   readonly #listeners: (() => void)[] = [];
-  #then: (interrupt: Interrupt) => void;
+  #onSignal: (interrupt: Interrupt) => void;
 
-  /** Calls `then` for every signal. */
-  constructor(then: (interrupt: Interrupt) => void) {
-    this.#then = then;
+  /** Calls `onSignal` for every signal. */
+  constructor(onSignal: (interrupt: Interrupt) => void) {
+    this.#onSignal = onSignal;
     for (const signal of SIGNALS) {
       const listener = () => {
         this.count += 1;
-        this.#first ??= signal;
-        this.#then(this);
+        this.#firstSignal ??= signal;
+        this.#onSignal(this);
       };
       process.on(signal, listener);
       this.#listeners.push(() => process.off(signal, listener));
     }
   }
 
-  /** Calls `then` for every signal from now on, and at once if some came before. */
-  turnTo(then: (interrupt: Interrupt) => void): void {
-    this.#then = then;
-    if (this.count > 0) then(this);
+  /** Calls `onSignal` for every signal from now on, and at once if some came before. */
+  redirect(onSignal: (interrupt: Interrupt) => void): void {
+    this.#onSignal = onSignal;
+    if (this.count > 0) onSignal(this);
   }
 
   /** Lets the first signal do what it does to a process that does not listen. */
   giveUp(): void {
     this.end();
-    process.kill(process.pid, this.#first ?? "SIGINT");
+    process.kill(process.pid, this.#firstSignal ?? "SIGINT");
   }
 
   /** The exit code that a shell reports for an end by the first signal. */
   get exitCode(): number {
-    return 128 + (this.#first ? constants.signals[this.#first] : 0);
+    return 128 + (this.#firstSignal ? constants.signals[this.#firstSignal] : 0);
   }
 
   /** Stops listening, so that signals have their default effect again. */
   end(): void {
-    for (const off of this.#listeners) off();
+    for (const removeListener of this.#listeners) removeListener();
   }
 }
 

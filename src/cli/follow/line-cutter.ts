@@ -1,18 +1,18 @@
 const NEWLINE = 10;
 /** A line without an end is printed in pieces of this many bytes. */
-const LONGEST_BYTES = 1024 * 1024;
+const MAX_LINE_BYTES = 1024 * 1024;
 
 /** Cuts the output of a task into lines, and passes on those that match, with the name of the task in front. */
 export class LineCutter {
-  readonly #take: (line: Buffer) => Promise<void>;
+  readonly #onLine: (line: Buffer) => Promise<void>;
   readonly #prefix: Buffer;
-  readonly #fits: RegExp | undefined;
+  readonly #pattern: RegExp | undefined;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(take: (line: Buffer) => Promise<void>, prefix: string, fits: RegExp | undefined) {
-    this.#take = take;
+  constructor(onLine: (line: Buffer) => Promise<void>, prefix: string, pattern: RegExp | undefined) {
+    this.#onLine = onLine;
     this.#prefix = Buffer.from(prefix);
-    this.#fits = fits;
+    this.#pattern = pattern;
   }
 
   async push(chunk: Buffer): Promise<void> {
@@ -24,19 +24,19 @@ export class LineCutter {
     }
     // The reader reuses the memory of the chunk.
     this.#rest = Buffer.from(rest);
-    for (const line of lines) await this.#line(line);
-    if (this.#rest.length >= LONGEST_BYTES) await this.end();
+    for (const line of lines) await this.#passLine(line);
+    if (this.#rest.length >= MAX_LINE_BYTES) await this.end();
   }
 
   /** Passes on the rest, which has no line end, and adds one. */
   async end(): Promise<void> {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);
-    if (rest.length > 0) await this.#line(Buffer.concat([rest, Buffer.from("\n")]));
+    if (rest.length > 0) await this.#passLine(Buffer.concat([rest, Buffer.from("\n")]));
   }
 
-  async #line(line: Buffer): Promise<void> {
-    if (this.#fits && !this.#fits.test(line.toString("utf8").replace(/\r?\n$/, ""))) return;
-    await this.#take(this.#prefix.length > 0 ? Buffer.concat([this.#prefix, line]) : line);
+  async #passLine(line: Buffer): Promise<void> {
+    if (this.#pattern && !this.#pattern.test(line.toString("utf8").replace(/\r?\n$/, ""))) return;
+    await this.#onLine(this.#prefix.length > 0 ? Buffer.concat([this.#prefix, line]) : line);
   }
 }

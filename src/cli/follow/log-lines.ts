@@ -10,7 +10,7 @@ import { logsOf } from "./task-files.ts";
 const ATTEMPT_BYTES = 1024 * 1024;
 const ATTEMPT_LINES = 10_000;
 /** How many lines of all attempts are kept. */
-const HELD_LINES = 50_000;
+const MAX_LINES = 50_000;
 
 interface Part {
   file: LogFile;
@@ -41,38 +41,38 @@ export class LogLines {
   /** Asks which attempts there are and reads the new ones; returns whether there are new lines. */
   async update(rpc: RpcClient): Promise<boolean> {
     const { logs } = await logsOf(this.#context, rpc, { id: this.#id });
-    let isMore = await this.read();
+    let hasNew = await this.read();
     for (const log of logs) {
       const { attempt } = log;
       if (this.#parts.has(attempt)) continue;
       // An attempt gets no more output once the next one has begun.
-      for (const part of this.#parts.values()) this.#end(part);
+      for (const part of this.#parts.values()) this.#closePart(part);
       if (logs.length > 1) this.#lines.push(`-- attempt ${attempt} --`);
-      this.#parts.set(attempt, await this.#begin(log));
+      this.#parts.set(attempt, await this.#openPart(log));
       await this.read();
-      isMore = true;
+      hasNew = true;
     }
-    return isMore;
+    return hasNew;
   }
 
   /** Reads what has been written since; returns whether there was anything. */
   async read(): Promise<boolean> {
-    let isMore = false;
+    let hasNew = false;
     for (const { file, decoder, isOpen } of this.#parts.values()) {
       if (!isOpen) continue;
       await file.drain(async (chunk) => {
-        isMore = true;
-        this.#take(decoder.write(chunk));
+        hasNew = true;
+        this.#append(decoder.write(chunk));
       });
     }
-    return isMore;
+    return hasNew;
   }
 
   close(): void {
-    for (const part of this.#parts.values()) this.#end(part);
+    for (const part of this.#parts.values()) this.#closePart(part);
   }
 
-  async #begin(log: AttemptLog): Promise<Part> {
+  async #openPart(log: AttemptLog): Promise<Part> {
     const place = placeOf(log);
     const file = new LogFile(place);
     const { offset } = await lastLinesOf(place, ATTEMPT_LINES);
@@ -85,17 +85,17 @@ export class LogLines {
     return { file, decoder: new StringDecoder("utf8"), isOpen: true };
   }
 
-  #end(part: Part): void {
+  #closePart(part: Part): void {
     part.file.close();
     part.isOpen = false;
     if (this.#rest !== "") this.#lines.push(this.#clean(this.#rest));
     this.#rest = "";
   }
 
-  #take(text: string): void {
+  #append(text: string): void {
     const lines = `${this.#rest}${text}`.split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#lines.push(this.#clean(line));
-    if (this.#lines.length > HELD_LINES) this.#lines = this.#lines.slice(-HELD_LINES);
+    if (this.#lines.length > MAX_LINES) this.#lines = this.#lines.slice(-MAX_LINES);
   }
 }

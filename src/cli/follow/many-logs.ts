@@ -23,8 +23,8 @@ export interface Wanted {
 }
 
 /** Returns the attempts of a task that are wanted. */
-export function wantedLogs(logs: Logs["logs"], wanted: Wanted): Logs["logs"] {
-  const { last, attempt, since } = wanted;
+export function wantedLogs(logs: Logs["logs"], selection: Wanted): Logs["logs"] {
+  const { last, attempt, since } = selection;
   const chosen = attempt === undefined ? [...logs] : logs.filter((log) => log.attempt === attempt);
   const newest = last ? chosen.slice(-1) : chosen;
   return since === undefined ? newest : newest.filter(({ updatedAt }) => Date.parse(updatedAt) >= since);
@@ -33,14 +33,14 @@ export function wantedLogs(logs: Logs["logs"], wanted: Wanted): Logs["logs"] {
 /** Prints the logs of the tasks: `print` one after the other, `follow` as the output comes. */
 export class ManyLogs {
   readonly #context: Context;
-  readonly #wanted: Wanted;
+  readonly #selection: Wanted;
   readonly #paint: Paint;
   readonly #width: number;
-  readonly #lines = new Map<number, LineCutter>();
+  readonly #cutters = new Map<number, LineCutter>();
 
-  constructor(context: Context, wanted: Wanted, paint: Paint, tasks: readonly TaskJson[]) {
+  constructor(context: Context, selection: Wanted, paint: Paint, tasks: readonly TaskJson[]) {
     this.#context = context;
-    this.#wanted = wanted;
+    this.#selection = selection;
     this.#paint = paint;
     this.#width = Math.max(...tasks.map((task) => nameOf(task).length), 0);
   }
@@ -48,14 +48,14 @@ export class ManyLogs {
   async print(tasks: readonly TaskJson[]): Promise<void> {
     for (const task of tasks) {
       if (this.#context.out.gone.aborted) return;
-      const found = await this.#logsOf(task);
-      const lines = this.#linesOf(task);
-      const wanted = wantedLogs(found.logs, this.#wanted);
-      const { lines: count } = this.#wanted;
-      for (const log of count === undefined ? wanted : wanted.slice(-1))
-        await printFile(log, count, (chunk) => lines.push(chunk));
-      await lines.end();
-      requireLogs(this.#context, found, this.#wanted.attempt);
+      const response = await this.#logsOf(task);
+      const cutter = this.#cutterOf(task);
+      const selected = wantedLogs(response.logs, this.#selection);
+      const { lines: count } = this.#selection;
+      for (const log of count === undefined ? selected : selected.slice(-1))
+        await printFile(log, count, (chunk) => cutter.push(chunk));
+      await cutter.end();
+      requireLogs(this.#context, response, this.#selection.attempt);
     }
   }
 
@@ -69,14 +69,14 @@ export class ManyLogs {
       comeBack,
       ...(more ? { more } : {}),
     });
-    for (const lines of this.#lines.values()) await lines.end();
+    for (const cutter of this.#cutters.values()) await cutter.end();
     return left ?? 0;
   }
 
   /** Returns a tail that begins where the wanted part of the log begins. */
   async #startedTail(task: TaskJson): Promise<LogTail> {
     const tail = this.#tailOf(task);
-    const { last, lines } = this.#wanted;
+    const { last, lines } = this.#selection;
     if (!last && lines === undefined) return tail;
     const { logs } = await this.#logsOf(task);
     const newest = logs.at(-1);
@@ -90,20 +90,24 @@ export class ManyLogs {
   }
 
   #tailOf(task: TaskJson): LogTail {
-    const lines = this.#linesOf(task);
+    const cutter = this.#cutterOf(task);
     return new LogTail(
-      (chunk) => lines.push(chunk),
+      (chunk) => cutter.push(chunk),
       () => undefined,
     );
   }
 
-  #linesOf(task: TaskJson): LineCutter {
-    const known = this.#lines.get(task.id);
-    if (known) return known;
-    const name = this.#paint.name(this.#lines.size, nameOf(task).padEnd(this.#width));
-    const lines = new LineCutter((line) => this.#context.out.bytes(line), `${name} | `, this.#wanted.fits);
-    this.#lines.set(task.id, lines);
-    return lines;
+  #cutterOf(task: TaskJson): LineCutter {
+    const existing = this.#cutters.get(task.id);
+    if (existing) return existing;
+    const name = this.#paint.name(this.#cutters.size, nameOf(task).padEnd(this.#width));
+    const cutter = new LineCutter(
+      (line) => this.#context.out.bytes(line),
+      `${name} | `,
+      this.#selection.fits,
+    );
+    this.#cutters.set(task.id, cutter);
+    return cutter;
   }
 }
 
@@ -112,17 +116,17 @@ function nameOf({ id, name }: TaskJson): string {
   return name === null ? String(id) : oneLine(name);
 }
 
-/** Passes the last lines of a file, or all of it, to `take`. */
+/** Passes the last lines of a file, or all of it, to `onChunk`. */
 async function printFile(
   log: AttemptLog,
   lines: number | undefined,
-  take: (chunk: Buffer) => Promise<void>,
+  onChunk: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
   const place = placeOf(log);
   const file = new LogFile(place);
   try {
     if (lines !== undefined) await file.skipTo((await lastLinesOf(place, lines)).offset);
-    await file.drain(take);
+    await file.drain(onChunk);
   } finally {
     file.close();
   }

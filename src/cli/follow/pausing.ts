@@ -9,7 +9,7 @@ import { untilText } from "../text/when.ts";
 import { Interrupt } from "./interrupt.ts";
 
 /** How long a pause must last before we show anything, in ms. */
-const QUIET_MS = 400;
+const DELAY_MS = 400;
 const POLL_MS = 500;
 
 /**
@@ -21,29 +21,29 @@ export function showPausing(
   rpc: RpcClient,
   ids: readonly (number | string)[] | undefined,
 ): { end: () => void } {
-  const over = new AbortController();
+  const stop = new AbortController();
   const watch = async () => {
-    await sleep(QUIET_MS, undefined, { signal: over.signal });
+    await sleep(DELAY_MS, undefined, { signal: stop.signal });
     const interrupt = new Interrupt(() => {
-      const tells = ids?.length === 1 ? `show ${ids[0]}` : "list";
-      out.note(`detached; the pause goes on: agentctl ${tells} tells when it is done`);
-      over.abort();
+      const command = ids?.length === 1 ? `show ${ids[0]}` : "list";
+      out.note(`detached; the pause goes on: agentctl ${command} tells when it is done`);
+      stop.abort();
       interrupt.giveUp();
     });
-    over.signal.addEventListener("abort", () => interrupt.end());
-    const spinner = out.noteTerminal ? await spinnerOn(out.noteTerminal, over.signal) : undefined;
+    stop.signal.addEventListener("abort", () => interrupt.end());
+    const spinner = out.noteTerminal ? await spinnerOn(out.noteTerminal, stop.signal) : undefined;
     for (let last = ""; ; ) {
-      const { what, left } = await waitedFor(rpc, ids, clock.now());
-      if (over.signal.aborted) return;
-      if (spinner) spinner.text = left ? `${what} (${left})` : what;
-      else if (what !== last) out.note(left ? `${what} (${left})` : what);
-      last = what;
-      await sleep(POLL_MS, undefined, { signal: over.signal });
+      const { text, remaining } = await pauseProgress(rpc, ids, clock.now());
+      if (stop.signal.aborted) return;
+      if (spinner) spinner.text = remaining ? `${text} (${remaining})` : text;
+      else if (text !== last) out.note(remaining ? `${text} (${remaining})` : text);
+      last = text;
+      await sleep(POLL_MS, undefined, { signal: stop.signal });
     }
   };
   // A failure to show it must not affect the pause itself.
   watch().catch(() => undefined);
-  return { end: () => over.abort() };
+  return { end: () => stop.abort() };
 }
 
 async function spinnerOn(stream: NodeJS.WriteStream, signal: AbortSignal): Promise<{ text: string }> {
@@ -54,16 +54,16 @@ async function spinnerOn(stream: NodeJS.WriteStream, signal: AbortSignal): Promi
   return spinner;
 }
 
-async function waitedFor(rpc: RpcClient, ids: readonly (number | string)[] | undefined, now: number) {
-  if (!ids) return { what: "pausing: waiting until nothing of the tasks runs", left: "" };
-  const found = await Promise.allSettled(
+async function pauseProgress(rpc: RpcClient, ids: readonly (number | string)[] | undefined, now: number) {
+  if (!ids) return { text: "pausing: waiting until nothing of the tasks runs", remaining: "" };
+  const responses = await Promise.allSettled(
     ids.slice(0, 20).map((id) => rpc.call("tasks/get", { id, details: true })),
   );
-  const tasks = found.flatMap((each) => (each.status === "fulfilled" ? [each.value.task] : []));
+  const tasks = responses.flatMap((each) => (each.status === "fulfilled" ? [each.value.task] : []));
   const task = tasks.find(
     ({ state, activity }) => !isTerminal(state) && (state !== "suspended" || activity?.doing === "pause"),
   );
-  return task ? waitedForBy(task, now) : { what: "pausing", left: "" };
+  return task ? progressOf(task, now) : { text: "pausing", remaining: "" };
 }
 
 function agentWork(agent: Result<"tasks/get">["task"]["agent"]): string {
@@ -73,10 +73,10 @@ function agentWork(agent: Result<"tasks/get">["task"]["agent"]): string {
   return `${toolText({ tool: agent.tool.name, input: agent.tool.input })} to end`;
 }
 
-function waitedForBy({ id, activity, agent }: Result<"tasks/get">["task"], now: number) {
+function progressOf({ id, activity, agent }: Result<"tasks/get">["task"], now: number) {
   const steps = (activity?.running ?? []).map(({ name }) => JSON.stringify(oneLine(name)));
-  const what = steps.length > 0 ? `step ${steps.join(", ")} to end` : agentWork(agent);
-  const end = agent ? "interrupted" : "killed";
-  const left = activity?.deadline ? `${end} ${untilText(activity.deadline, now)}` : "";
-  return { what: `pausing task ${id}: waiting for ${what}`, left };
+  const awaited = steps.length > 0 ? `step ${steps.join(", ")} to end` : agentWork(agent);
+  const ending = agent ? "interrupted" : "killed";
+  const remaining = activity?.deadline ? `${ending} ${untilText(activity.deadline, now)}` : "";
+  return { text: `pausing task ${id}: waiting for ${awaited}`, remaining };
 }

@@ -19,48 +19,57 @@ export interface Logs extends Omit<Result<"logs/path">, "logs"> {
 
 /** Fetches the logs of a task, or of one of its attempts. */
 export async function logsOf(context: Context, rpc: RpcClient, params: Params<"logs/path">): Promise<Logs> {
-  const found = await rpc.call("logs/path", params);
-  const isOwn = isHomeOf(rpc, context.paths);
-  const { id } = found.task;
-  for (const away of found.away)
-    if (found.logs.some(({ attempt }) => attempt === away.attempt)) sayAway(context, id, away, "begins");
-  const logs = found.logs.map((log) => {
-    if (isOwn && log.machine === null) return log;
-    const which = { id, attempt: log.attempt, ...defined({ raw: params.raw }) };
-    return { ...log, open: async () => remoteLog(context, which, log.start) };
+  const response = await rpc.call("logs/path", params);
+  const isLocal = isHomeOf(rpc, context.paths);
+  const { id } = response.task;
+  for (const absent of response.away)
+    if (response.logs.some(({ attempt }) => attempt === absent.attempt))
+      noteUnreachable(context, id, absent, "begins");
+  const logs = response.logs.map((log) => {
+    if (isLocal && log.machine === null) return log;
+    const target = { id, attempt: log.attempt, ...defined({ raw: params.raw }) };
+    return { ...log, open: async () => remoteLog(context, target, log.start) };
   });
-  return { ...found, logs };
+  return { ...response, logs };
 }
 
 function remoteLog(
   context: Context,
-  which: { id: number; attempt: number; raw?: boolean },
+  target: { id: number; attempt: number; raw?: boolean },
   start: number,
 ): LogBytes {
   return new LogPieces(async (offset, length) => {
-    const { data, missing, ...place } = await callShared(context, "logs/read", { ...which, offset, length });
-    if (missing) sayAway(context, which.id, { attempt: which.attempt, ...missing }, "goes on");
+    const { data, missing, ...place } = await callShared(context, "logs/read", { ...target, offset, length });
+    if (missing) noteUnreachable(context, target.id, { attempt: target.attempt, ...missing }, "goes on");
     return { data: Buffer.from(data, "base64"), ...place };
   }, start);
 }
 
-type Away = Result<"logs/path">["away"][number];
+type UnreachableLog = Result<"logs/path">["away"][number];
 
 /** The unreachable logs that each command has already reported. */
-const said = new WeakMap<Context, Set<string>>();
+const reportedLogs = new WeakMap<Context, Set<string>>();
 
-function sayAway(context: Context, id: number, { attempt, machine, lastSeenAt }: Away, verb: string): void {
-  const known = said.get(context) ?? new Set();
-  said.set(context, known);
-  const what = `${id} ${attempt} ${machine}`;
-  if (known.has(what)) return;
-  known.add(what);
+function noteUnreachable(
+  context: Context,
+  id: number,
+  { attempt, machine, lastSeenAt }: UnreachableLog,
+  verb: string,
+): void {
+  const reported = reportedLogs.get(context) ?? new Set();
+  reportedLogs.set(context, reported);
+  const key = `${id} ${attempt} ${machine}`;
+  if (reported.has(key)) return;
+  reported.add(key);
   context.out.note(
-    `the log of attempt ${attempt} of task ${id} ${verb} on ${whereIs(context, { machine, lastSeenAt })}`,
+    `the log of attempt ${attempt} of task ${id} ${verb} on ${locationText(context, { machine, lastSeenAt })}`,
   );
 }
 
-function whereIs({ clock }: Context, { machine, lastSeenAt }: Pick<Away, "machine" | "lastSeenAt">): string {
+function locationText(
+  { clock }: Context,
+  { machine, lastSeenAt }: Pick<UnreachableLog, "machine" | "lastSeenAt">,
+): string {
   return `machine ${machine}, which does not answer and was last seen ${whenText(lastSeenAt, clock.now())}`;
 }
 
@@ -71,26 +80,33 @@ export function requireLogs(
   attempt?: number,
 ): void {
   const isWanted = (n: number) => attempt === undefined || n === attempt;
-  const gone = missing.find(isWanted);
-  if (gone !== undefined)
-    throw new AgentctlError("LogNotFound", { id, state, attempt: gone, reason: "it was removed" });
-  const isRead = (n: number) => logs.some((log) => log.attempt === n);
-  const lost = away.find((each) => isWanted(each.attempt) && !isRead(each.attempt));
-  if (!lost) return;
-  const { machine, lastSeenAt } = lost;
-  const reason = `it is on ${whereIs(context, lost)}`;
-  throw new AgentctlError("LogNotFound", { id, state, attempt: lost.attempt, reason, machine, lastSeenAt });
+  const removed = missing.find(isWanted);
+  if (removed !== undefined)
+    throw new AgentctlError("LogNotFound", { id, state, attempt: removed, reason: "it was removed" });
+  const isAvailable = (n: number) => logs.some((log) => log.attempt === n);
+  const unreachable = away.find((each) => isWanted(each.attempt) && !isAvailable(each.attempt));
+  if (!unreachable) return;
+  const { machine, lastSeenAt } = unreachable;
+  const reason = `it is on ${locationText(context, unreachable)}`;
+  throw new AgentctlError("LogNotFound", {
+    id,
+    state,
+    attempt: unreachable.attempt,
+    reason,
+    machine,
+    lastSeenAt,
+  });
 }
 
-/** Passes the bytes of an artifact to `take`, in order. */
+/** Passes the bytes of an artifact to `onChunk`, in order. */
 export async function readArtifact(
   context: Context,
   rpc: RpcClient,
   { id, artifact: { name, path, machine } }: { id: number | string; artifact: ArtifactJson },
-  take: (chunk: Buffer) => Promise<void>,
+  onChunk: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
   if (machine === null && isHomeOf(rpc, context.paths)) {
-    for await (const chunk of createReadStream(path)) await take(chunk as Buffer);
+    for await (const chunk of createReadStream(path)) await onChunk(chunk as Buffer);
     return;
   }
   for (let offset = 0, size = 1; offset < size; ) {
@@ -99,6 +115,6 @@ export async function readArtifact(
     if (chunk.length === 0 && piece.size > offset) throw new Error(`${name} became shorter meanwhile`);
     size = piece.size;
     offset += chunk.length;
-    await take(chunk);
+    await onChunk(chunk);
   }
 }
