@@ -11,8 +11,8 @@ const REPLACEMENT = "\ufffd";
  */
 export function refuseUndecodable(words: readonly string[]): void {
   if (!words.some((word) => word.includes(REPLACEMENT))) return;
-  const bad = undecodable("/proc/self/cmdline");
-  const first = bad[0];
+  const invalid = undecodableEntries("/proc/self/cmdline");
+  const first = invalid[0];
   if (first === undefined) return;
   throw usage(`an argument is not valid UTF-8 and would not arrive as it is: ${shellLine([first])}`, {
     hint: "put it into a file or a script, and run that",
@@ -21,7 +21,7 @@ export function refuseUndecodable(words: readonly string[]): void {
 
 /** Refuses a current directory whose name is not valid UTF-8: a task could not be told where it is. */
 export function refuseUndecodableDirectory(path: string): void {
-  if (!path.includes(REPLACEMENT) || isHere(path)) return;
+  if (!path.includes(REPLACEMENT) || isCurrentDirectory(path)) return;
   throw usage(
     `the name of the current directory is not valid UTF-8, so no task could run in it: ${shellLine([path])}`,
     {
@@ -31,34 +31,34 @@ export function refuseUndecodableDirectory(path: string): void {
 }
 
 /** Returns whether the path leads to the current directory. */
-function isHere(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  const here = statSync(".", { throwIfNoEntry: false });
-  return found !== undefined && found.ino === here?.ino && found.dev === here.dev;
+function isCurrentDirectory(path: string): boolean {
+  const target = statSync(path, { throwIfNoEntry: false });
+  const current = statSync(".", { throwIfNoEntry: false });
+  return target !== undefined && target.ino === current?.ino && target.dev === current.dev;
 }
 
 /** Returns the names of variables whose values are not valid UTF-8. */
 export function undecodableVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const isSuspect = Object.entries(env).some(([name, text]) => `${name}${text}`.includes(REPLACEMENT));
   if (!isSuspect) return [];
-  return undecodable("/proc/self/environ").map((entry) => entry.slice(0, entry.indexOf("=")));
+  return undecodableEntries("/proc/self/environ").map((entry) => entry.slice(0, entry.indexOf("=")));
 }
 
-function undecodable(file: string): string[] {
+function undecodableEntries(file: string): string[] {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
   } catch {
     return [];
   }
-  const found: string[] = [];
+  const entries: string[] = [];
   for (let start = 0; start < bytes.length; ) {
     const nul = bytes.indexOf(0, start);
     const end = nul < 0 ? bytes.length : nul;
     const entry = bytes.subarray(start, end);
     const text = entry.toString("utf8");
-    if (!Buffer.from(text, "utf8").equals(entry)) found.push(text);
+    if (!Buffer.from(text, "utf8").equals(entry)) entries.push(text);
     start = end + 1;
   }
-  return found;
+  return entries;
 }

@@ -6,8 +6,8 @@ import type { Context } from "../command/context.ts";
 import { undecodableVariables } from "./byte-exact.ts";
 
 /** Returns where a task runs: in the given directory, else the caller's; on another machine, in its home directory. */
-export function callerDirectory(context: Context, given: string | undefined): { cwd?: string } {
-  if (given !== undefined) return { cwd: given };
+export function callerDirectory(context: Context, directory: string | undefined): { cwd?: string } {
+  if (directory !== undefined) return { cwd: directory };
   return context.host ? {} : { cwd: context.cwd };
 }
 
@@ -19,13 +19,13 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
   if (host) return {};
   const dropped = undecodableVariables(env);
   if (dropped.length > 0) out.note(`left out, not valid UTF-8: ${dropped.join(", ")}`);
-  const kept = Object.entries(env).filter(
+  const variables = Object.entries(env).filter(
     (variable): variable is [string, string] =>
       variable[1] !== undefined && !variable[0].startsWith("AGENTCTL_") && !dropped.includes(variable[0]),
   );
-  if (env.AGENTCTL_HOME !== undefined) kept.push(["AGENTCTL_HOME", paths.home]);
-  kept.push([WHOLE_VARIABLE, "1"]);
-  return Object.fromEntries(kept);
+  if (env.AGENTCTL_HOME !== undefined) variables.push(["AGENTCTL_HOME", paths.home]);
+  variables.push([WHOLE_VARIABLE, "1"]);
+  return Object.fromEntries(variables);
 }
 
 /** Makes sure that the daemon can give a task what {@link callerInherited} asks for, if this caller can. */
@@ -45,13 +45,13 @@ export function callerInherited({ env }: Context): Inherited {
 /** Returns the variables for `--env`: the given value, or the caller's if only a name is given. */
 export function chosenVariables(
   { env, out }: Context,
-  chosen: readonly (readonly [string, string | undefined])[],
+  requested: readonly (readonly [string, string | undefined])[],
 ): Record<string, string> {
-  const found: [string, string][] = [];
-  for (const [name, given] of chosen) {
-    const text = given ?? env[name];
+  const pairs: [string, string][] = [];
+  for (const [name, value] of requested) {
+    const text = value ?? env[name];
     if (text === undefined) out.note(`left out, not set here: ${name}`);
-    else found.push([name, text]);
+    else pairs.push([name, text]);
   }
-  return Object.fromEntries(found);
+  return Object.fromEntries(pairs);
 }

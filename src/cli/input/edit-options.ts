@@ -23,18 +23,19 @@ export type EditValues = ValuesOf<typeof editOptions>;
 export type Edits = Omit<Params<"tasks/edit">, "id" | "actor">;
 
 /** Returns the changes, as `tasks/edit` takes them; `argv` is the program after `--`. */
-export function editsOf(context: Context, given: EditValues, argv: string[] | undefined): Edits {
-  const { labels, env: variables, delay: rest, acceptMissing: accepts, ...fields } = given;
-  if (rest !== undefined && given.notBefore !== undefined) throw usage("either --delay or --at, not both");
+export function editsOf(context: Context, options: EditValues, argv: string[] | undefined): Edits {
+  const { labels, env: variables, delay: delayMs, acceptMissing: isMissingAccepted, ...fields } = options;
+  if (delayMs !== undefined && options.notBefore !== undefined)
+    throw usage("either --delay or --at, not both");
   const plain = fieldsOf({ ...unset, ...fields, labels: [] }, context);
-  const changed = Object.fromEntries(labels.map(([key, value]) => [key, value === "" ? null : value]));
+  const labelChanges = Object.fromEntries(labels.map(([key, value]) => [key, value === "" ? null : value]));
   return {
     ...(plain as Edits),
-    ...(labels.length > 0 ? { labels: changed } : {}),
-    ...(rest === undefined ? {} : { notBefore: toIso(context.clock.now() + rest) }),
+    ...(labels.length > 0 ? { labels: labelChanges } : {}),
+    ...(delayMs === undefined ? {} : { notBefore: toIso(context.clock.now() + delayMs) }),
     ...(variables.length > 0 ? { env: chosenVariables(context, variables) } : {}),
     ...(argv ? { argv } : {}),
-    ...(accepts ? { acceptMissing: true } : {}),
+    ...(isMissingAccepted ? { acceptMissing: true } : {}),
   };
 }
 
@@ -68,9 +69,9 @@ const unset = {
 
 /** Splits operands at `--` into ids and a program. */
 export function atMark(args: string[]): { ids: string[]; argv: string[] | undefined } {
-  const cut = args.indexOf("--");
-  if (cut < 0) return { ids: args, argv: undefined };
-  const argv = args.slice(cut + 1);
+  const mark = args.indexOf("--");
+  if (mark < 0) return { ids: args, argv: undefined };
+  const argv = args.slice(mark + 1);
   if (argv.length === 0) throw usage("a program is missing behind --");
-  return { ids: args.slice(0, cut), argv };
+  return { ids: args.slice(0, mark), argv };
 }

@@ -23,7 +23,7 @@ import { reference } from "../command/session.ts";
 import { absolutePath } from "./input.ts";
 
 /** The value that a command gets for an option of each type. */
-interface Read extends Record<FieldType, unknown> {
+interface ParsedValues extends Record<FieldType, unknown> {
   name: string | undefined;
   queue: string | undefined;
   key: string | undefined;
@@ -46,9 +46,9 @@ interface Read extends Record<FieldType, unknown> {
   inherited: never;
 }
 
-type Make = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
+type MakeOption = (flags: string, about: string, field: Field) => OptionSpec<unknown>;
 
-const optionOfType: { [T in FieldType]: Make } = {
+const optionOfType: { [T in FieldType]: MakeOption } = {
   name: (flags, about) => value(flags, about),
   queue: (flags, about) => value(flags, about),
   key: (flags, about) => value(flags, about),
@@ -75,9 +75,9 @@ const optionOfType: { [T in FieldType]: Make } = {
 type WithOption = {
   [F in FieldName]: (typeof submitted)[F] extends { option: unknown } ? F : never;
 }[FieldName];
-type ReadOf<F extends FieldName> = (typeof submitted)[F] extends { choices: unknown }
+type ParsedValueOf<F extends FieldName> = (typeof submitted)[F] extends { choices: unknown }
   ? ValueOf<F> | undefined
-  : Read[(typeof submitted)[F]["type"]];
+  : ParsedValues[(typeof submitted)[F]["type"]];
 
 /** The option for each field, by the field's name, and the two other ways to run after a task. */
 export const fieldOptions = {
@@ -85,7 +85,7 @@ export const fieldOptions = {
     submittedFields.flatMap(({ option, ...field }) =>
       option ? [[field.name, optionOfType[field.type](...option, field)] as const] : [],
     ),
-  ) as { [F in WithOption]: OptionSpec<ReadOf<F>> }),
+  ) as { [F in WithOption]: OptionSpec<ParsedValueOf<F>> }),
   afterAny: values("--after-any <id>", "only when this task has ended, in whatever way (repeatable)", String),
   afterFailed: values(
     "--after-failed <id>",
@@ -97,32 +97,32 @@ export const fieldOptions = {
 export type FieldValues = ValuesOf<typeof fieldOptions>;
 
 /** Returns the given fields, as `tasks/create` takes them, with paths resolved against the caller's directory. */
-export function fieldsOf(given: FieldValues, context: Context): Partial<NewTask> {
+export function fieldsOf(options: FieldValues, context: Context): Partial<NewTask> {
   const fields = submittedFields
     .filter(({ option }) => option)
-    .map(({ name, type }) => [name, fieldOf(name as WithOption, type, given, context)]);
-  return Object.fromEntries(fields.filter(([, set]) => set !== undefined));
+    .map(({ name, type }) => [name, fieldOf(name as WithOption, type, options, context)]);
+  return Object.fromEntries(fields.filter(([, parsed]) => parsed !== undefined));
 }
 
-function fieldOf(name: WithOption, type: FieldType, given: FieldValues, context: Context): unknown {
-  const read = given[name];
-  if (read === undefined) return undefined;
-  if (type === "path") return absolutePath(context, read as Read["path"] & string);
-  if (type === "stdin") return stdinOf(read as string, context);
-  if (type === "flag") return read || undefined;
+function fieldOf(name: WithOption, type: FieldType, options: FieldValues, context: Context): unknown {
+  const parsed = options[name];
+  if (parsed === undefined) return undefined;
+  if (type === "path") return absolutePath(context, parsed as ParsedValues["path"] & string);
+  if (type === "stdin") return stdinOf(parsed as string, context);
+  if (type === "flag") return parsed || undefined;
   if (type === "labels") {
-    const labels = read as Read["labels"];
+    const labels = parsed as ParsedValues["labels"];
     return labels.length > 0 ? Object.fromEntries(labels) : undefined;
   }
-  if (type === "texts") return (read as Read["texts"]).length > 0 ? read : undefined;
-  if (type === "dependencies") return dependenciesOf(given);
-  return read;
+  if (type === "texts") return (parsed as ParsedValues["texts"]).length > 0 ? parsed : undefined;
+  if (type === "dependencies") return dependenciesOf(options);
+  return parsed;
 }
 
 /** Returns the field for `--stdin`; undefined for `-`, because the command itself reads piped input. */
-function stdinOf(given: string, context: Context): string | undefined {
-  if (given === "-") return undefined;
-  return given === "pipe" ? given : absolutePath(context, given);
+function stdinOf(text: string, context: Context): string | undefined {
+  if (text === "-") return undefined;
+  return text === "pipe" ? text : absolutePath(context, text);
 }
 
 /** Several ids may be one word, such as `3,5`. */

@@ -26,7 +26,7 @@ async function stdinBytes(context: Context): Promise<Buffer> {
 /** Returns a text operand; `-` reads stdin, without the line break at its end. */
 export async function textOrStdin(context: Context, text: string): Promise<string> {
   if (text !== "-") return text;
-  return decoded(textOf(await stdinBytes(context)), "-").replace(/\r?\n$/, "");
+  return requireText(textOf(await stdinBytes(context)), "-").replace(/\r?\n$/, "");
 }
 
 /** Reads a file; `-` or no name reads stdin. */
@@ -42,13 +42,13 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
 
 /** Reads a file as text without its byte order mark; `-` or no name means stdin. Throws a usage error if it is not UTF-8. */
 export async function fileText(context: Context, name: string | undefined): Promise<string> {
-  return decoded(fileTextOf(await fileOrStdin(context, name)), name);
+  return requireText(fileTextOf(await fileOrStdin(context, name)), name);
 }
 
-function decoded(text: string | undefined, name: string | undefined): string {
+function requireText(text: string | undefined, name: string | undefined): string {
   if (text !== undefined) return text;
-  const what = name === undefined || name === "-" ? "what is on stdin" : name;
-  throw usage(`${what} is not valid UTF-8 and would not arrive as it is`, {
+  const subject = name === undefined || name === "-" ? "what is on stdin" : name;
+  throw usage(`${subject} is not valid UTF-8 and would not arrive as it is`, {
     hint: "iconv -f <its encoding> -t UTF-8 converts it",
   });
 }

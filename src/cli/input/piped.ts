@@ -7,7 +7,7 @@ import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
 
 /** How much piped input is kept for a task, in bytes. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Returns stdin; on a terminal, tells the user that it is being read. */
 export function fromStdin({ stdin, out }: Pick<Context, "stdin" | "out">): NodeJS.ReadStream {
@@ -23,7 +23,7 @@ export async function pipedBytes(context: Context): Promise<Buffer> {
   for await (const chunk of fromStdin(context)) {
     chunks.push(chunk as Buffer);
     size += (chunk as Buffer).length;
-    if (size > MOST_BYTES) {
+    if (size > MAX_BYTES) {
       throw usage("--stdin -: more than 64 MiB cannot be kept", {
         hint: "agentctl run --stdin <file> opens a file of any size at every attempt",
       });
@@ -50,7 +50,7 @@ export async function pipedFile(context: Context): Promise<{ path: string; remov
 export async function hasUnreadStdin(): Promise<boolean> {
   try {
     const stat = fstatSync(0);
-    if (stat.isFile()) return stat.size > offsetOf();
+    if (stat.isFile()) return stat.size > stdinOffset();
     if (stat.isFIFO() && stat.size > 0) return true;
     return (stat.isFIFO() || stat.isSocket()) && (await hasUnreadPipe());
   } catch {
@@ -59,7 +59,7 @@ export async function hasUnreadStdin(): Promise<boolean> {
 }
 
 /** Returns the offset at which the inherited file on stdin is read further; 0 if the system does not report it. */
-function offsetOf(): number {
+function stdinOffset(): number {
   try {
     return Number(/^pos:\s*(\d+)/m.exec(readFileSync("/proc/self/fdinfo/0", "latin1"))?.[1] ?? 0);
   } catch {
@@ -72,10 +72,10 @@ function offsetOf(): number {
  * it, returns false.
  */
 async function hasUnreadPipe(): Promise<boolean> {
-  const ask = `my $n = pack("L!", 0); ioctl(STDIN, $^O eq "linux" ? 0x541B : 0x4004667F, $n) or exit 2;
+  const script = `my $n = pack("L!", 0); ioctl(STDIN, $^O eq "linux" ? 0x541B : 0x4004667F, $n) or exit 2;
     exit(unpack("L", $n) > 0 ? 0 : 1)`;
   return await new Promise((resolve) => {
-    const child = spawn("perl", ["-e", ask], { stdio: ["inherit", "ignore", "ignore"], timeout: 1000 });
+    const child = spawn("perl", ["-e", script], { stdio: ["inherit", "ignore", "ignore"], timeout: 1000 });
     child.on("error", () => resolve(false));
     child.on("exit", (code) => resolve(code === 0));
   });

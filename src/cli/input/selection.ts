@@ -65,16 +65,18 @@ export async function referencesOf(
   words: readonly string[],
   states: readonly State[] = openStates,
 ): Promise<(number | string)[]> {
-  const found = new Set<number | string>();
+  const references = new Set<number | string>();
   for (const word of words) {
-    if (!isSeveral(word)) found.add(reference(word));
-    else if (isPattern(word)) for (const id of await named(rpc, word, states)) found.add(id);
-    else for (const range of rangesOf(word) ?? []) for (const id of await within(rpc, range)) found.add(id);
+    if (!isSeveral(word)) references.add(reference(word));
+    else if (isPattern(word)) for (const id of await idsByName(rpc, word, states)) references.add(id);
+    else
+      for (const range of rangesOf(word) ?? [])
+        for (const id of await idsInRange(rpc, range)) references.add(id);
   }
-  return [...found];
+  return [...references];
 }
 
-async function named(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {
+async function idsByName(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {
   const tasks = await allPages(rpc, { name: pattern, state: [...states], fields: ["id"] });
   if (tasks.length > 0) return tasks.map(({ id }) => id);
   const kind = states.some(isTerminal) ? "" : "open ";
@@ -82,16 +84,16 @@ async function named(rpc: RpcClient, pattern: string, states: readonly State[]):
   throw new AgentctlError("TaskNotFound", { id: pattern }, { message });
 }
 
-async function within(rpc: RpcClient, { from, to }: { from: number; to: number }): Promise<number[]> {
+async function idsInRange(rpc: RpcClient, { from, to }: { from: number; to: number }): Promise<number[]> {
   if (from === to) return [from];
-  const found: number[] = [];
+  const ids: number[] = [];
   let cursor: string | null = String(Math.max(0, from - 1));
   while (cursor !== null && Number(cursor) < to) {
     const page: Result<"tasks/list"> = await rpc.call("tasks/list", { cursor, fields: ["id"] });
-    found.push(...page.tasks.flatMap(({ id }) => (id <= to ? [id] : [])));
+    ids.push(...page.tasks.flatMap(({ id }) => (id <= to ? [id] : [])));
     cursor = page.next;
   }
-  if (found.length > 0) return found;
+  if (ids.length > 0) return ids;
   throw new AgentctlError("TaskNotFound", { id: `${from}-${to}` });
 }
 
@@ -101,10 +103,10 @@ export async function selectedTasks(
   { queue, labels, state }: Selector,
   applicable: readonly State[],
 ): Promise<TaskJson[]> {
-  const wanted = state ? applicable.filter((each) => state.includes(each)) : [...applicable];
-  if (wanted.length === 0) return [];
+  const matching = state ? applicable.filter((each) => state.includes(each)) : [...applicable];
+  if (matching.length === 0) return [];
   return await allPages(rpc, {
-    state: wanted,
+    state: matching,
     ...defined({ queue, labels }),
   });
 }
@@ -115,9 +117,9 @@ export async function allPages(
   params: Params<"tasks/list">,
   first = rpc.call("tasks/list", params),
 ): Promise<TaskJson[]> {
-  const found: TaskJson[] = [];
-  for await (const page of pagesOf(rpc, params, first)) found.push(...page);
-  return found;
+  const tasks: TaskJson[] = [];
+  for await (const page of pagesOf(rpc, params, first)) tasks.push(...page);
+  return tasks;
 }
 
 /** Yields each page of `tasks/list`; the first was requested already. Requests the next page before it yields one. */
@@ -139,17 +141,17 @@ export async function* pagesOf(
 export function submittedSince(
   since: number,
   { queue, labels, name }: Pick<Params<"tasks/list">, "queue" | "labels" | "name">,
-  known: ReadonlySet<number>,
+  existing: ReadonlySet<number>,
 ): (rpc: RpcClient) => Promise<number[]> {
   let last = 0;
   return async (rpc) => {
-    const narrow = {
+    const filter = {
       ...(queue === undefined ? {} : { queue }),
       ...(labels === undefined ? {} : { labels }),
       ...(name === undefined ? {} : { name }),
     };
-    const tasks = await allPages(rpc, { ...narrow, since: toIso(since), cursor: String(last) });
+    const tasks = await allPages(rpc, { ...filter, since: toIso(since), cursor: String(last) });
     last = tasks.at(-1)?.id ?? last;
-    return tasks.flatMap(({ id }) => (known.has(id) ? [] : [id]));
+    return tasks.flatMap(({ id }) => (existing.has(id) ? [] : [id]));
   };
 }

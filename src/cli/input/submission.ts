@@ -41,21 +41,21 @@ export interface Work {
 }
 
 /** Returns the parameters of `tasks/create`; throws a usage error for options that do not go together. */
-export async function submissionOf(context: Context, work: Work, given: RunValues): Promise<NewTask> {
-  const fields = fieldsOf(given, context);
+export async function submissionOf(context: Context, work: Work, options: RunValues): Promise<NewTask> {
+  const fields = fieldsOf(options, context);
   return {
-    ...(given.agent === undefined
-      ? await workOf(context, work, given)
-      : { prompt: await promptOf(context, work, given) }),
+    ...(options.agent === undefined
+      ? await workOf(context, work, options)
+      : { prompt: await promptOf(context, work, options) }),
     ...callerDirectory(context, fields.cwd),
     ...fields,
-    ...(given.acceptMissing ? { acceptMissing: true } : {}),
-    ...startOf(context, given),
-    ...(given.env.length > 0 ? { envNames: given.env.map(([name]) => name) } : {}),
+    ...(options.acceptMissing ? { acceptMissing: true } : {}),
+    ...startOf(context, options),
+    ...(options.env.length > 0 ? { envNames: options.env.map(([name]) => name) } : {}),
     inherited: callerInherited(context),
     env: {
-      ...(given.noInheritEnv ? {} : callerEnvironment(context)),
-      ...chosenVariables(context, given.env),
+      ...(options.noInheritEnv ? {} : callerEnvironment(context)),
+      ...chosenVariables(context, options.env),
     },
   };
 }
@@ -118,13 +118,14 @@ export interface TypedProgram {
 export function asTyped(error: unknown, program?: TypedProgram): unknown {
   if (!(error instanceof AgentctlError)) return error;
   const { field, reason } = error.data;
-  if (error.name === "UnsupportedOperation" && typeof field === "string") return asTypedToEdit(error, field);
+  if (error.name === "UnsupportedOperation" && typeof field === "string")
+    return rewriteEditError(error, field);
   if (error.name !== "InvalidParams") return error;
-  const isSaid = typeof field !== "string" || /^[-<]/.test(field);
-  const option = isSaid ? undefined : optionOf(field);
+  const namesOption = typeof field !== "string" || /^[-<]/.test(field);
+  const option = namesOption ? undefined : optionOf(field);
   const place = option === undefined ? "" : `${option}: `;
-  const message = isSaid ? error.message : `${place}${reason}`;
-  const hint = shellHint(error, program) ?? (error.hint && inOptions(error.hint));
+  const message = namesOption ? error.message : `${place}${reason}`;
+  const hint = shellHint(error, program) ?? (error.hint && replaceFields(error.hint));
   const options = { message, ...(hint ? { hint } : {}) };
   return new AgentctlError("InvalidParams", { ...error.data, field: option ?? field }, options);
 }
@@ -140,12 +141,12 @@ function shellHint({ data }: AgentctlError, program: TypedProgram | undefined): 
 }
 
 /** Replaces the fields in a hint of the daemon by their options. */
-function inOptions(hint: string): string {
+function replaceFields(hint: string): string {
   return hint.replace(/\b[a-z]+[A-Z]\w*\b/g, (word) => optionOf(word) ?? word);
 }
 
 /** Rewrites an error that begins with the field that cannot change. */
-function asTypedToEdit(error: AgentctlError, field: string): AgentctlError {
+function rewriteEditError(error: AgentctlError, field: string): AgentctlError {
   if (!error.message.startsWith(`${field} of task`)) return error;
   const name = field === "notBefore" ? "--delay or --at" : (optionOf(field) ?? "the program");
   const message = `${name}${error.message.slice(field.length)}`;
