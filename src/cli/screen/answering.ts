@@ -21,19 +21,19 @@ export function answeringOf({ id, state, question }: TaskJson): Answering | unde
  */
 export function answeringAfter(answering: Answering, key: Key): Answering {
   const { choices, text } = answering;
-  if (choices.length === 0) return { ...answering, text: typed(text, key) };
-  const at = choices.indexOf(text);
-  const by = { up: -1, left: -1, down: 1, right: 1, tab: 1 }[key.name];
+  if (choices.length === 0) return { ...answering, text: editText(text, key) };
+  const index = choices.indexOf(text);
+  const step = { up: -1, left: -1, down: 1, right: 1, tab: 1 }[key.name];
   const digit = /^[1-9]$/.test(key.text) ? choices[Number(key.text) - 1] : undefined;
-  const named = choices.find(
+  const matching = choices.find(
     (choice) => key.text !== "" && choice.toLowerCase().startsWith(key.text.toLowerCase()),
   );
-  const turned = by === undefined ? undefined : choices[(at + by + choices.length) % choices.length];
-  return { ...answering, text: turned ?? digit ?? named ?? text };
+  const moved = step === undefined ? undefined : choices[(index + step + choices.length) % choices.length];
+  return { ...answering, text: moved ?? digit ?? matching ?? text };
 }
 
 /** Returns a typed line after a key. */
-export function typed(text: string, { name, text: added }: Key): string {
+export function editText(text: string, { name, text: added }: Key): string {
   if (name === "backspace") return [...text].slice(0, -1).join("");
   return name === "^u" ? "" : text + added;
 }

@@ -27,7 +27,7 @@ export class FullScreen {
   readonly #onKey: (key: Key) => void;
   readonly #onSize: () => void;
   /** The lines on the screen. */
-  #shown: readonly string[] = [];
+  #lines: readonly string[] = [];
 
   constructor(
     terminal: WriteStream,
@@ -41,10 +41,10 @@ export class FullScreen {
     terminal.write(OTHER_SCREEN);
     // A process that fails still restores the screen; Node itself resets the mode of the keys.
     process.on("exit", this.#restore);
-    terminal.on("resize", this.#resized);
+    terminal.on("resize", this.#handleResize);
     emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_MS } as unknown as Interface);
     stdin.setRawMode(true);
-    stdin.on("keypress", this.#pressed);
+    stdin.on("keypress", this.#handleKey);
     stdin.resume();
   }
 
@@ -55,17 +55,17 @@ export class FullScreen {
   /** Draws these lines from the top, as many as there are rows; writes only those that have changed. */
   draw(lines: readonly string[]): void {
     const next = lines.slice(0, this.size.rows);
-    const isFirst = this.#shown.length !== next.length;
-    const changed = next.flatMap((line, at) =>
-      isFirst || line !== this.#shown[at] ? [`\x1b[${at + 1};1H${EMPTY_LINE}${line}`] : [],
+    const isFirst = this.#lines.length !== next.length;
+    const changed = next.flatMap((line, index) =>
+      isFirst || line !== this.#lines[index] ? [`\x1b[${index + 1};1H${EMPTY_LINE}${line}`] : [],
     );
-    this.#shown = next;
+    this.#lines = next;
     if (changed.length > 0) this.#terminal.write(`${isFirst ? CLEAR : ""}${changed.join("")}`);
   }
 
   close(): void {
-    this.#terminal.off("resize", this.#resized);
-    this.#stdin.off("keypress", this.#pressed);
+    this.#terminal.off("resize", this.#handleResize);
+    this.#stdin.off("keypress", this.#handleKey);
     process.off("exit", this.#restore);
     this.#stdin.setRawMode(false);
     this.#stdin.pause();
@@ -76,18 +76,18 @@ export class FullScreen {
     this.#terminal.write(FORMER_SCREEN);
   };
 
-  readonly #resized = (): void => {
-    this.#shown = [];
+  readonly #handleResize = (): void => {
+    this.#lines = [];
     this.#onSize();
   };
 
-  readonly #pressed = (
+  readonly #handleKey = (
     text: string | undefined,
     key: { name?: string; ctrl?: boolean; meta?: boolean; shift?: boolean } | undefined,
   ): void => {
     const isText = text !== undefined && !key?.ctrl && !key?.meta && /^\P{Cc}+$/u.test(text);
-    const known = key?.name ?? text ?? "";
-    const name = known === "enter" ? "return" : known;
+    const rawName = key?.name ?? text ?? "";
+    const name = rawName === "enter" ? "return" : rawName;
     this.#onKey({
       name: key?.ctrl ? `^${name}` : name,
       text: isText ? text : "",

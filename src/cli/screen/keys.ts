@@ -1,12 +1,12 @@
 /** What each key does: it makes a new state, and perhaps a request (a wish). */
 import { isTerminal } from "../../core/machine.ts";
-import { answeringAfter, answeringOf, typed } from "./answering.ts";
+import { answeringAfter, answeringOf, editText } from "./answering.ts";
 import type { Key } from "./full-screen.ts";
-import { matchText, nextMatch, searchedFor, searchFrom } from "./log-search.ts";
-import { OF_QUEUE, orderNames } from "./task-order.ts";
-import { logPage, mostBelow, pageRows } from "./watch-layout.ts";
+import { matchText, nextMatch, searchFrom, updateSearch } from "./log-search.ts";
+import { orderNames, QUEUE_PREFIX } from "./task-order.ts";
+import { logPage, maxScroll, pageRows } from "./watch-layout.ts";
 import {
-  arranged,
+  arrange,
   chosenTask,
   type Log,
   markedQueue,
@@ -27,44 +27,44 @@ export interface Pressed {
 export function pressed(before: State, key: Key, size: Size): Pressed {
   if (key.name === "^c") return { state: before, wish: { act: "quit" } };
   const state = { ...before, message: "", doomed: undefined };
-  const after = byMode(before, state, key, size);
+  const after = handleByMode(before, state, key, size);
   return { ...after, state: settled(after.state, size) };
 }
 
 /** Scrolls to the marked row, which may be off the screen after the rows or the size have changed. */
 export function settled(state: State, size: Size): State {
   const room = pageRows(state, size);
-  const taskAt = state.shown.findIndex(({ id }) => id === state.task.marked);
-  const queueAt = state.queues.findIndex(({ name }) => name === state.queue.marked);
+  const taskIndex = state.shown.findIndex(({ id }) => id === state.task.marked);
+  const queueIndex = state.queues.findIndex(({ name }) => name === state.queue.marked);
   return {
     ...state,
-    task: { ...state.task, top: topRow(state.task.top, taskAt, state.shown.length, room) },
-    queue: { ...state.queue, top: topRow(state.queue.top, queueAt, state.queues.length, room) },
+    task: { ...state.task, top: topRow(state.task.top, taskIndex, state.shown.length, room) },
+    queue: { ...state.queue, top: topRow(state.queue.top, queueIndex, state.queues.length, room) },
   };
 }
 
-function byMode(before: State, state: State, key: Key, size: Size): Pressed {
-  if (state.mode === "help") return inHelp(state, key);
-  if (state.mode === "filter") return inFilter(state, key, size);
-  if (state.mode === "search") return inSearch(state, key, size);
-  if (state.mode === "answer") return inAnswer(state, key);
+function handleByMode(before: State, state: State, key: Key, size: Size): Pressed {
+  if (state.mode === "help") return handleHelpKey(state, key);
+  if (state.mode === "filter") return handleFilterKey(state, key, size);
+  if (state.mode === "search") return handleSearchKey(state, key, size);
+  if (state.mode === "answer") return handleAnswerKey(state, key);
   if (key.name === "q") return { state, wish: { act: "quit" } };
-  if (key.name === "escape") return { state: left(state) };
+  if (key.name === "escape") return { state: goBack(state) };
   if (key.text === "?") return { state: { ...state, mode: "help" } };
-  if (key.name === "tab") return { state: turned(state, key.isShifted ? -1 : 1) };
+  if (key.name === "tab") return { state: switchPane(state, key.isShifted ? -1 : 1) };
   const moved = move(state, key, size);
   if (moved) return { state: moved };
   if (state.pane === "log" && state.log) {
-    const looked = onLog(state, state.log, key, size);
-    if (looked) return { state: looked };
+    const searched = handleLogKey(state, state.log, key, size);
+    if (searched) return { state: searched };
   }
   if (key.text === "/") return { state: { ...state, pane: "tasks", mode: "filter" } };
-  if (state.pane === "queues") return onQueue(state, key);
-  if (key.name === "s" && state.pane === "tasks") return { state: reordered(state) };
-  return onTask(before, state, key);
+  if (state.pane === "queues") return handleQueueKey(state, key);
+  if (key.name === "s" && state.pane === "tasks") return { state: nextOrder(state) };
+  return handleTaskKey(before, state, key);
 }
 
-function inHelp(state: State, { name, text }: Key): Pressed {
+function handleHelpKey(state: State, { name, text }: Key): Pressed {
   if (name === "q") return { state, wish: { act: "quit" } };
   return {
     state: name === "escape" || name === "return" || text === "?" ? { ...state, mode: "keys" } : state,
@@ -72,33 +72,33 @@ function inHelp(state: State, { name, text }: Key): Pressed {
 }
 
 /** Handles a key in the filter. Each letter narrows the shown tasks at once. */
-function inFilter(state: State, key: Key, size: Size): Pressed {
-  if (key.name === "escape") return { state: arranged({ ...state, mode: "keys", filter: "" }) };
+function handleFilterKey(state: State, key: Key, size: Size): Pressed {
+  if (key.name === "escape") return { state: arrange({ ...state, mode: "keys", filter: "" }) };
   if (key.name === "return") return { state: { ...state, mode: "keys" } };
-  return { state: move(state, key, size) ?? arranged({ ...state, filter: typed(state.filter, key) }) };
+  return { state: move(state, key, size) ?? arrange({ ...state, filter: editText(state.filter, key) }) };
 }
 
 /** Handles a key in the search. Each letter shows the newest line that contains the typed text. */
-function inSearch(state: State, key: Key, size: Size): Pressed {
+function handleSearchKey(state: State, key: Key, size: Size): Pressed {
   const { log } = state;
   const done: State = { ...state, mode: "keys" };
   if (!log) return { state: done };
   const text = log.search?.text ?? "";
-  const isLeft = key.name === "escape" || (key.name === "return" && text === "");
-  if (isLeft) return { state: { ...done, log: { ...log, search: undefined } } };
-  if (key.name === "return") return { state: searching(done, log) };
+  const isCanceled = key.name === "escape" || (key.name === "return" && text === "");
+  if (isCanceled) return { state: { ...done, log: { ...log, search: undefined } } };
+  if (key.name === "return") return { state: withSearch(done, log) };
   const moved = move(state, key, size);
-  return { state: moved ?? searching(state, searchedFor(log, typed(text, key), pageOf(state, size))) };
+  return { state: moved ?? withSearch(state, updateSearch(log, editText(text, key), pageOf(state, size))) };
 }
 
-function onLog(state: State, log: Log, { text }: Key, size: Size): State | undefined {
-  if (text === "/") return searching({ ...state, mode: "search" }, searchFrom(log));
+function handleLogKey(state: State, log: Log, { text }: Key, size: Size): State | undefined {
+  if (text === "/") return withSearch({ ...state, mode: "search" }, searchFrom(log));
   if (text !== "n" && text !== "N") return undefined;
   if (!log.search) return { ...state, message: "press / to search" };
-  return searching(state, nextMatch(log, text === "N" ? 1 : -1, pageOf(state, size)));
+  return withSearch(state, nextMatch(log, text === "N" ? 1 : -1, pageOf(state, size)));
 }
 
-function searching(state: State, log: Log): State {
+function withSearch(state: State, log: Log): State {
   return { ...state, log, message: matchText(log) };
 }
 
@@ -106,7 +106,7 @@ function pageOf(state: State, size: Size) {
   return { rows: logPage(state, size), columns: size.columns };
 }
 
-function inAnswer(state: State, key: Key): Pressed {
+function handleAnswerKey(state: State, key: Key): Pressed {
   const { answering } = state;
   const done: State = { ...state, mode: "keys", answering: undefined };
   if (!answering || key.name === "escape") return { state: done };
@@ -115,27 +115,27 @@ function inAnswer(state: State, key: Key): Pressed {
 }
 
 /** Handles Esc, which goes back to all tasks, one step at a time. */
-function left(state: State): State {
+function goBack(state: State): State {
   if (state.log?.search) return { ...state, log: { ...state.log, search: undefined } };
-  if (state.pane !== "tasks") return opened(state, "tasks");
-  return arranged({ ...state, filter: "" });
+  if (state.pane !== "tasks") return openPane(state, "tasks");
+  return arrange({ ...state, filter: "" });
 }
 
-function turned(state: State, by: number): State {
-  const at = panes.indexOf(state.pane);
-  return opened(state, panes[(at + by + panes.length) % panes.length] ?? "tasks");
+function switchPane(state: State, step: number): State {
+  const index = panes.indexOf(state.pane);
+  return openPane(state, panes[(index + step + panes.length) % panes.length] ?? "tasks");
 }
 
 /** Opens a pane; the log pane shows the task that is marked at this moment. */
-function opened(state: State, pane: Pane): State {
+function openPane(state: State, pane: Pane): State {
   const { marked } = state.task;
   const log = pane === "log" && marked !== undefined ? { id: marked, lines: [], below: 0 } : undefined;
   return { ...state, pane, log };
 }
 
-function reordered(state: State): State {
+function nextOrder(state: State): State {
   const order = orderNames[(orderNames.indexOf(state.order) + 1) % orderNames.length] ?? "urgency";
-  return arranged({ ...state, order });
+  return arrange({ ...state, order });
 }
 
 /** Returns by how many rows a key moves; undefined for every other key. */
@@ -147,48 +147,48 @@ function stepOf({ name }: Key, page: number, isTyping: boolean): number | undefi
 
 function move(state: State, key: Key, size: Size): State | undefined {
   const page = state.pane === "log" ? logPage(state, size) : pageRows(state, size);
-  const by = stepOf(key, Math.max(1, page - 1), state.mode !== "keys");
-  if (by === undefined) return undefined;
+  const step = stepOf(key, Math.max(1, page - 1), state.mode !== "keys");
+  if (step === undefined) return undefined;
   if (state.pane === "log") {
     const { log } = state;
-    const below = log && clamped(log.below - by, mostBelow(log.lines, page, size.columns));
+    const below = log && clamp(log.below - step, maxScroll(log.lines, page, size.columns));
     return log ? { ...state, log: { ...log, below: below ?? 0 } } : state;
   }
   if (state.pane === "queues") {
-    const at = state.queues.findIndex(({ name }) => name === state.queue.marked);
-    const marked = state.queues[clamped(at + by, state.queues.length - 1)]?.name;
+    const index = state.queues.findIndex(({ name }) => name === state.queue.marked);
+    const marked = state.queues[clamp(index + step, state.queues.length - 1)]?.name;
     return { ...state, queue: { ...state.queue, marked } };
   }
-  const at = state.shown.findIndex(({ id }) => id === state.task.marked);
+  const index = state.shown.findIndex(({ id }) => id === state.task.marked);
   return {
     ...state,
-    task: { ...state.task, marked: state.shown[clamped(at + by, state.shown.length - 1)]?.id },
+    task: { ...state.task, marked: state.shown[clamp(index + step, state.shown.length - 1)]?.id },
   };
 }
 
-function clamped(at: number, last: number): number {
-  return Math.max(0, Math.min(at, last));
+function clamp(index: number, last: number): number {
+  return Math.max(0, Math.min(index, last));
 }
 
-function onQueue(state: State, key: Key): Pressed {
+function handleQueueKey(state: State, key: Key): Pressed {
   const queue = markedQueue(state);
   if (!queue) return { state };
   const { name, held } = queue;
   if (key.name === "h") return { state, wish: { act: held ? "release queue" : "hold queue", name } };
   // Show the tasks of the queue by setting the filter.
   if (key.name === "return")
-    return { state: arranged({ ...state, pane: "tasks", filter: `${OF_QUEUE}${name}` }) };
+    return { state: arrange({ ...state, pane: "tasks", filter: `${QUEUE_PREFIX}${name}` }) };
   return { state };
 }
 
-function onTask(before: State, state: State, key: Key): Pressed {
+function handleTaskKey(before: State, state: State, key: Key): Pressed {
   const task = chosenTask(state);
   if (!task) return { state };
   const { id } = task;
   switch (key.name) {
     case "return":
     case "l":
-      return { state: state.pane === "log" ? state : opened(state, "log") };
+      return { state: state.pane === "log" ? state : openPane(state, "log") };
     case "p":
       return { state, wish: { act: "pause", id } };
     case "r":
@@ -197,9 +197,9 @@ function onTask(before: State, state: State, key: Key): Pressed {
       return { state, wish: { act: task.held ? "release" : "hold", id } };
     case "c":
       // The second press in a row cancels the task.
-      if (before.doomed === id) return { state, wish: { act: "cancel", id } };
+      if (before.cancelId === id) return { state, wish: { act: "cancel", id } };
       if (isTerminal(task.state)) return { state: { ...state, message: `task ${id} has ended already` } };
-      return { state: { ...state, doomed: id, message: `press c again to cancel task ${id}` } };
+      return { state: { ...state, cancelId: id, message: `press c again to cancel task ${id}` } };
     case "a": {
       const answering = answeringOf(task);
       if (!answering) return { state: { ...state, message: `task ${id} asks nothing` } };

@@ -6,13 +6,13 @@ import { titleOf, workOf } from "../text/task-text.ts";
 type Compare = (a: TaskJson, b: TaskJson) => number;
 
 /** Causes of a pause after which only a person can decide how to continue. */
-const BROKEN: readonly string[] = ["lost", "corrupt", "mismatch"];
+const STUCK_CAUSES: readonly string[] = ["lost", "corrupt", "mismatch"];
 
 /** Returns whether a task stands still until a person does something about it. */
 export function needsPerson({ state, pause }: TaskJson): boolean {
   return (
     state === "input-required" ||
-    (state === "suspended" && pause !== null && BROKEN.includes(pause.cause) && pause.until === null)
+    (state === "suspended" && pause !== null && STUCK_CAUSES.includes(pause.cause) && pause.until === null)
   );
 }
 
@@ -28,9 +28,9 @@ const byId: Compare = (a, b) => a.id - b.id;
 const byText = (textOf: (task: TaskJson) => string): Compare => {
   const texts = new Map<TaskJson, string>();
   const text = (task: TaskJson) => {
-    const known = texts.get(task) ?? textOf(task);
-    texts.set(task, known);
-    return known;
+    const cached = texts.get(task) ?? textOf(task);
+    texts.set(task, cached);
+    return cached;
   };
   return (a, b) => {
     if (text(a) === text(b)) return byId(a, b);
@@ -39,8 +39,8 @@ const byText = (textOf: (task: TaskJson) => string): Compare => {
 };
 
 function byUrgency(a: TaskJson, b: TaskJson): number {
-  const groups = rank(a) - rank(b);
-  if (groups !== 0) return groups;
+  const rankDifference = rank(a) - rank(b);
+  if (rankDifference !== 0) return rankDifference;
   // Ended tasks: the last one that ended comes first. Waiting tasks: in the order in which they start.
   if (a.endedAt !== null && b.endedAt !== null)
     return Date.parse(b.endedAt) - Date.parse(a.endedAt) || b.id - a.id;
@@ -62,13 +62,13 @@ export type OrderName = keyof typeof orders;
 export const orderNames = Object.keys(orders) as OrderName[];
 
 /** A word of the filter with this prefix is the full name of a queue. */
-export const OF_QUEUE = "queue=";
+export const QUEUE_PREFIX = "queue=";
 
 /** Returns the tasks whose texts contain all words of the filter, in this order. */
 export function shownTasks(tasks: readonly TaskJson[], filter: string, order: OrderName): TaskJson[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = words.length === 0 ? [...tasks] : tasks.filter((task) => hasAll(task, words));
-  return found.sort(orders[order]());
+  const matching = words.length === 0 ? [...tasks] : tasks.filter((task) => hasAll(task, words));
+  return matching.sort(orders[order]());
 }
 
 function hasAll(task: TaskJson, words: readonly string[]): boolean {
@@ -78,6 +78,6 @@ function hasAll(task: TaskJson, words: readonly string[]): boolean {
     .toLowerCase();
   const queue = task.queue.toLowerCase();
   const has = (word: string) =>
-    word.startsWith(OF_QUEUE) ? queue === word.slice(OF_QUEUE.length) : text.includes(word);
+    word.startsWith(QUEUE_PREFIX) ? queue === word.slice(QUEUE_PREFIX.length) : text.includes(word);
   return words.every(has);
 }

@@ -2,7 +2,7 @@ import { fitted } from "../text/table.ts";
 import { wrap } from "../text/wrap.ts";
 
 /** All keys. */
-const keyHelp: readonly (readonly [keys: string, does: string])[] = [
+const keyHelp: readonly (readonly [keys: string, effect: string])[] = [
   ["Up Down", "the row before or after; in a log, a line"],
   ["PgUp PgDn", "a page"],
   ["Home End", "the first or the last; End follows a log again"],
@@ -29,14 +29,14 @@ const MARK = "! marks a task that waits for a person";
 /** Returns the help. Its texts wrap if the screen has lines for all of them; otherwise they are cut. */
 export function helpLines(columns: number, rows: number): string[] {
   const whole = [
-    ...keyHelp.flatMap(([keys, does]) => {
-      const [first = "", ...rest] = wrap(does, columns - INDENT);
+    ...keyHelp.flatMap(([keys, effect]) => {
+      const [first = "", ...rest] = wrap(effect, columns - INDENT);
       return [`  ${keys.padEnd(WIDTH)}${first}`, ...rest.map((line) => `${" ".repeat(INDENT)}${line}`)];
     }),
     "",
     ...wrap(MARK, columns - 2).map((line) => `  ${line}`),
   ];
   if (whole.length <= rows) return whole.map((line) => fitted(line, columns));
-  const cut = keyHelp.map(([keys, does]) => `  ${keys.padEnd(WIDTH)}${does}`);
+  const cut = keyHelp.map(([keys, effect]) => `  ${keys.padEnd(WIDTH)}${effect}`);
   return [...cut, "", `  ${MARK}`].map((line) => fitted(line, columns));
 }

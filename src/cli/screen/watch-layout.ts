@@ -21,15 +21,15 @@ export function logPage(state: State, size: Size): number {
 }
 
 /** Returns how many lines a log can be scrolled up from its end, until its first line is at the top. */
-export function mostBelow(lines: readonly string[], rows: number, columns: number): number {
-  let taken = 0;
+export function maxScroll(lines: readonly string[], rows: number, columns: number): number {
+  let usedRows = 0;
   let count = 0;
-  while (count < lines.length && taken < rows) taken += wrapped(lines[count++] ?? "", columns).length;
+  while (count < lines.length && usedRows < rows) usedRows += wrapLine(lines[count++] ?? "", columns).length;
   return lines.length - count;
 }
 
 /** Breaks a line of a log at the edge of the screen. */
-export function wrapped(text: string, columns: number): string[] {
+export function wrapLine(text: string, columns: number): string[] {
   if (textWidth(text) <= columns) return [text];
   const lines: string[] = [];
   let [line, width] = ["", 0];
@@ -46,7 +46,7 @@ export function wrapped(text: string, columns: number): string[] {
 }
 
 /** Returns the full reason why the marked task does not move: its row may have no room for it. */
-function standing(state: State, now: number): string {
+function standstillText(state: State, now: number): string {
   const task = state.pane === "tasks" ? chosenTask(state) : undefined;
   if (!task) return "";
   const why = standstillOf(task, now)?.why || endText(task);
@@ -57,10 +57,10 @@ function standing(state: State, now: number): string {
 export function bottomLines(state: State, size: Size, now: number, paint: Paint): string[] {
   const { columns } = size;
   if (state.mode === "answer") return answerLines(state, size, paint);
-  if (state.mode === "filter") return typedLines(`/${state.filter}_`, "all tasks", size, paint);
+  if (state.mode === "filter") return inputLines(`/${state.filter}_`, "all tasks", size, paint);
   if (state.mode === "search") {
-    const typed = `/${state.log?.search?.text ?? ""}_`;
-    return typedLines(state.message ? `${typed}  ${state.message}` : typed, "end the search", size, paint);
+    const input = `/${state.log?.search?.text ?? ""}_`;
+    return inputLines(state.message ? `${input}  ${state.message}` : input, "end the search", size, paint);
   }
   if (state.mode === "help")
     return [
@@ -75,13 +75,13 @@ export function bottomLines(state: State, size: Size, now: number, paint: Paint)
       ),
     ];
   return [
-    fitted(oneLine(state.message || standing(state, now)), columns),
+    fitted(oneLine(state.message || standstillText(state, now)), columns),
     keysLine(keysOf(state), columns, paint),
   ];
 }
 
 /** Returns the line that is typed after a `/`, and its keys. */
-function typedLines(line: string, onEscape: string, { columns }: Size, paint: Paint): string[] {
+function inputLines(line: string, onEscape: string, { columns }: Size, paint: Paint): string[] {
   const keys: Keys = [
     ["Enter", "keep"],
     ["Esc", onEscape],
@@ -92,7 +92,7 @@ function typedLines(line: string, onEscape: string, { columns }: Size, paint: Pa
 function answerLines({ answering }: State, { columns }: Size, paint: Paint): string[] {
   const { id = 0, prompt = "", choices = [], text = "" } = answering ?? {};
   const question = block(`task ${id} asks: ${prompt}`).replaceAll("\t", " ");
-  const all = question.split("\n").flatMap((line) => wrapped(line, columns));
+  const all = question.split("\n").flatMap((line) => wrapLine(line, columns));
   const lines = all.slice(0, QUESTION_LINES);
   if (all.length > lines.length)
     lines[lines.length - 1] = fitted(`${lines.at(-1)}${" ".repeat(columns)}.`, columns);
@@ -103,8 +103,8 @@ function answerLines({ answering }: State, { columns }: Size, paint: Paint): str
     ];
     return [...lines, fittedEnd(`> ${oneLine(text)}_`, columns), keysLine(keys, columns, paint)];
   }
-  const offered = choices.map((choice, at) => {
-    const label = fitted(`${at + 1} ${oneLine(choice)}`, columns - 2);
+  const labels = choices.map((choice, index) => {
+    const label = fitted(`${index + 1} ${oneLine(choice)}`, columns - 2);
     return choice === text ? `[${label}]` : ` ${label} `;
   });
   const keys: Keys = [
@@ -112,11 +112,11 @@ function answerLines({ answering }: State, { columns }: Size, paint: Paint): str
     ["Esc", "back"],
     ["arrows or digits", "choose"],
   ];
-  return [...lines, ...folded(offered, columns), keysLine(keys, columns, paint)];
+  return [...lines, ...flow(labels, columns), keysLine(keys, columns, paint)];
 }
 
 /** Puts pieces side by side, in as many lines as they need. */
-function folded(pieces: readonly string[], columns: number): string[] {
+function flow(pieces: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   for (const piece of pieces) {
     const last = lines.at(-1);
@@ -127,7 +127,7 @@ function folded(pieces: readonly string[], columns: number): string[] {
   return lines;
 }
 
-type Keys = (readonly [key: string, does: string])[];
+type Keys = (readonly [key: string, effect: string])[];
 
 /** Returns the keys that work now, the most important first, because a narrow screen shows only the first. */
 function keysOf(state: State): Keys {
@@ -182,19 +182,19 @@ function taskKeys(state: State): Keys {
 /** Returns as many of the keys as fit, none of them cut. */
 function keysLine(keys: Keys, columns: number, paint: Paint): string {
   let width = -GAP.length;
-  const shown: string[] = [];
-  for (const [key, does] of keys) {
-    width += GAP.length + key.length + 1 + does.length;
+  const parts: string[] = [];
+  for (const [key, effect] of keys) {
+    width += GAP.length + key.length + 1 + effect.length;
     if (width > columns) break;
-    shown.push(`${paint.strong(key)} ${paint.faint(does)}`);
+    parts.push(`${paint.strong(key)} ${paint.faint(effect)}`);
   }
-  return shown.join(GAP);
+  return parts.join(GAP);
 }
 
 /** Returns the end of a line that is being typed, where the cursor is. */
 function fittedEnd(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
-  return `…${wrapped([...text].reverse().join(""), columns - 1)[0] ?? ""}`.replace(
+  return `…${wrapLine([...text].reverse().join(""), columns - 1)[0] ?? ""}`.replace(
     /^…(.*)$/su,
     (_, rest: string) => `…${[...rest].reverse().join("")}`,
   );

@@ -17,11 +17,11 @@ export interface Log {
   lines: readonly string[];
   below: number;
   /** The text, the line where the search began, and the line of the match that is shown. */
-  search?: { text: string; from: number; at: number | undefined } | undefined;
+  search?: { text: string; from: number; match: number | undefined } | undefined;
 }
 
 /** Which row is marked, and which is the first on the screen. */
-interface Place<T> {
+interface Cursor<T> {
   marked: T | undefined;
   top: number;
 }
@@ -33,8 +33,8 @@ export interface State {
   /** The tasks that match the filter, in their order. */
   shown: readonly TaskJson[];
   queues: readonly QueueJson[];
-  task: Place<number>;
-  queue: Place<string>;
+  task: Cursor<number>;
+  queue: Cursor<string>;
   order: OrderName;
   filter: string;
   /** What receives the keys: `keys` means the panes. */
@@ -44,7 +44,7 @@ export interface State {
   /** The result of the last key, or why nothing is shown. */
   message: string;
   /** The task for which `c` was pressed once. */
-  doomed: number | undefined;
+  cancelId: number | undefined;
 }
 
 /** A request to the daemon, or to quit. */
@@ -67,30 +67,30 @@ export const emptyState: State = {
   answering: undefined,
   log: undefined,
   message: "",
-  doomed: undefined,
+  cancelId: undefined,
 };
 
 /** Returns the state with these tasks. The mark stays on its task, or on its row if the task is gone. */
 export function withTasks(state: State, tasks: readonly TaskJson[]): State {
-  return arranged({ ...state, tasks });
+  return arrange({ ...state, tasks });
 }
 
 /** Returns the state with its tasks filtered and sorted. */
-export function arranged(state: State): State {
+export function arrange(state: State): State {
   const shown = shownTasks(state.tasks, state.filter, state.order);
   const { task } = state;
-  const stays = shown.some(({ id }) => id === task.marked);
+  const isKept = shown.some(({ id }) => id === task.marked);
   const row = Math.max(
     0,
     state.shown.findIndex(({ id }) => id === task.marked),
   );
-  const marked = stays ? task.marked : shown[Math.min(row, shown.length - 1)]?.id;
+  const marked = isKept ? task.marked : shown[Math.min(row, shown.length - 1)]?.id;
   return { ...state, shown, task: { ...task, marked } };
 }
 
 export function withQueues(state: State, queues: readonly QueueJson[]): State {
-  const stays = queues.some(({ name }) => name === state.queue.marked);
-  return { ...state, queues, queue: stays ? state.queue : { marked: queues[0]?.name, top: 0 } };
+  const isKept = queues.some(({ name }) => name === state.queue.marked);
+  return { ...state, queues, queue: isKept ? state.queue : { marked: queues[0]?.name, top: 0 } };
 }
 
 /** Returns the state with these lines of the log. A log that was scrolled up stays where it is. */
@@ -114,6 +114,6 @@ export function markedQueue({ queues, queue }: State): QueueJson | undefined {
 /** Returns the first row on the screen, so that the marked row is visible and no room is empty below the last. */
 export function topRow(top: number, marked: number, count: number, room: number): number {
   const last = Math.max(0, count - room);
-  const least = marked - room + 1;
-  return Math.min(last, Math.max(0, least, Math.min(top, Math.max(0, marked))));
+  const minTop = marked - room + 1;
+  return Math.min(last, Math.max(0, minTop, Math.min(top, Math.max(0, marked))));
 }

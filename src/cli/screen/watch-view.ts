@@ -7,10 +7,10 @@ import { queueTable } from "../text/queue-table.ts";
 import { fitted, textWidth } from "../text/table.ts";
 import { taskTable } from "../text/task-table.ts";
 import { block } from "../text/terminal-text.ts";
-import { withFound } from "./log-search.ts";
+import { highlight } from "./log-search.ts";
 import { needsPerson } from "./task-order.ts";
 import { helpLines } from "./watch-help.ts";
-import { bottomLines, logPage, pageRows, wrapped } from "./watch-layout.ts";
+import { bottomLines, logPage, pageRows, wrapLine } from "./watch-layout.ts";
 import { chosenTask, type Log, type Size, type State } from "./watch-state.ts";
 
 const MARGIN = 2;
@@ -21,7 +21,7 @@ export function viewLines(state: State, size: Size, now: number, paint: Paint): 
   const body = Math.max(0, size.rows - 1 - bottom.length);
   const lines = bodyLines(state, size, now, paint)
     .slice(0, body)
-    .map((line) => within(line, size.columns));
+    .map((line) => clip(line, size.columns));
   const fill = Array.from({ length: body - lines.length }, () => "");
   return [titleLine(state, size, paint), ...lines, ...fill, ...bottom].slice(0, size.rows);
 }
@@ -34,7 +34,7 @@ function bodyLines(state: State, size: Size, now: number, paint: Paint): string[
 }
 
 /** Cuts a row whose columns cannot be narrow enough; it then loses its colours. */
-function within(line: string, columns: number): string {
+function clip(line: string, columns: number): string {
   const plain = stripVTControlCharacters(line);
   return textWidth(plain) <= columns ? line : fitted(plain, columns);
 }
@@ -42,28 +42,28 @@ function within(line: string, columns: number): string {
 /** Returns the title: the open tasks on the left and, if there is room, what is shown on the right. */
 function titleLine(state: State, { columns }: Size, paint: Paint): string {
   const left = fitted(`agentctl: ${summary(state.tasks)}`, columns);
-  const right = fitted(shownText(state), Math.max(0, columns - textWidth(left) - 2));
+  const right = fitted(viewText(state), Math.max(0, columns - textWidth(left) - 2));
   const space = " ".repeat(Math.max(0, columns - textWidth(left) - textWidth(right)));
   return right.length < 8 ? paint.strong(left) : `${paint.strong(left)}${space}${paint.faint(right)}`;
 }
 
-function shownText({ pane, order, filter, shown, tasks, log }: State): string {
+function viewText({ pane, order, filter, shown, tasks, log }: State): string {
   if (pane === "queues") return "queues";
   if (pane === "log") return log ? `log of task ${log.id}${log.below > 0 ? ", not following" : ""}` : "log";
-  const some = filter === "" ? "" : `${shown.length} of ${tasks.length} with "${filter}", `;
-  return `${some}by ${order}`;
+  const matchCount = filter === "" ? "" : `${shown.length} of ${tasks.length} with "${filter}", `;
+  return `${matchCount}by ${order}`;
 }
 
 function summary(tasks: readonly TaskJson[]): string {
   const counts = new Map<TaskState, number>();
-  let needy = 0;
+  let needyCount = 0;
   for (const task of tasks) {
-    if (needsPerson(task)) needy += 1;
+    if (needsPerson(task)) needyCount += 1;
     else if (!isTerminal(task.state)) counts.set(task.state, (counts.get(task.state) ?? 0) + 1);
   }
   const order: TaskState[] = ["working", "suspended", "resumed", "submitted"];
   const parts = order.filter((state) => counts.has(state)).map((state) => `${counts.get(state)} ${state}`);
-  const needs = needy === 0 ? [] : [`${needy} ${needy === 1 ? "needs" : "need"} you`];
+  const needs = needyCount === 0 ? [] : [`${needyCount} ${needyCount === 1 ? "needs" : "need"} you`];
   return [...needs, ...parts].join(", ") || "no open task";
 }
 
@@ -107,18 +107,21 @@ function withMarks(
     const mark = isMarked ? paint.strong(">") : " ";
     return `${mark}${isNeedy ? paint.bad("!") : " "}`;
   });
-  return [paint.faint(`${" ".repeat(MARGIN)}${header}`), ...lines.map((line, at) => `${margins[at]}${line}`)];
+  return [
+    paint.faint(`${" ".repeat(MARGIN)}${header}`),
+    ...lines.map((line, index) => `${margins[index]}${line}`),
+  ];
 }
 
 function logLines(state: State, size: Size, paint: Paint): string[] {
   const { log } = state;
   if (!log) return ["", "no task is marked"];
-  if (log.lines.length === 0) return ["", paint.faint(nothingOf(state))];
+  if (log.lines.length === 0) return ["", paint.faint(emptyLogText(state))];
   const { text = "" } = log.search ?? {};
-  return logRows(log, logPage(state, size), size.columns).map((row) => withFound(row, text, paint.found));
+  return logRows(log, logPage(state, size), size.columns).map((row) => highlight(row, text, paint.found));
 }
 
-function nothingOf(state: State): string {
+function emptyLogText(state: State): string {
   const task = chosenTask(state);
   if (!task || !isTerminal(task.state)) return "there is no output yet";
   return task.startedAt === null ? "it ended before it was started" : "it printed nothing";
@@ -131,18 +134,19 @@ export function logRows(
   columns: number,
 ): string[] {
   const end = lines.length - below;
-  const shown: string[] = [];
-  for (let at = end - 1; at >= 0 && shown.length < rows; at--)
-    shown.unshift(...wrapped(lines[at] ?? "", columns));
-  const isTop = shown.length >= rows && lines.length > 0 && firstAt(lines, end, rows, columns) === 0;
-  return isTop && below > 0 ? shown.slice(0, rows) : shown.slice(-rows);
+  const visible: string[] = [];
+  for (let index = end - 1; index >= 0 && visible.length < rows; index--)
+    visible.unshift(...wrapLine(lines[index] ?? "", columns));
+  const isTop = visible.length >= rows && lines.length > 0 && firstVisible(lines, end, rows, columns) === 0;
+  return isTop && below > 0 ? visible.slice(0, rows) : visible.slice(-rows);
 }
 
 /** Returns the first of the lines before `end` that is on the screen. */
-function firstAt(lines: readonly string[], end: number, rows: number, columns: number): number {
-  let at = end;
-  for (let taken = 0; at > 0 && taken < rows; ) taken += wrapped(lines[--at] ?? "", columns).length;
-  return at;
+function firstVisible(lines: readonly string[], end: number, rows: number, columns: number): number {
+  let index = end;
+  for (let usedRows = 0; index > 0 && usedRows < rows; )
+    usedRows += wrapLine(lines[--index] ?? "", columns).length;
+  return index;
 }
 
 /** Returns output as a terminal may show it: no colours or cursor movements, only what follows its last "\r". */

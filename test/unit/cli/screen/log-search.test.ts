@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pressed, settled } from "../../../../src/cli/screen/keys.ts";
-import { withFound } from "../../../../src/cli/screen/log-search.ts";
+import { highlight } from "../../../../src/cli/screen/log-search.ts";
 import { emptyState, type State, withLogLines, withTasks } from "../../../../src/cli/screen/watch-state.ts";
 import { viewLines } from "../../../../src/cli/screen/watch-view.ts";
 import { plainPaint } from "../../../../src/cli/text/paint.ts";
@@ -61,8 +61,8 @@ describe("search in a log", () => {
     expect(screen(stateAfter([...higher, "l", "i"])).find((line) => line.includes("<"))).toContain(
       "<li>ne 28",
     );
-    expect(stateAfter([...higher, ..."erx", "backspace"]).log?.search?.at).toBe(29);
-    expect(stateAfter([...higher, ..."line 9"]).log?.search?.at).toBe(8);
+    expect(stateAfter([...higher, ..."erx", "backspace"]).log?.search?.match).toBe(29);
+    expect(stateAfter([...higher, ..."line 9"]).log?.search?.match).toBe(8);
   });
 
   test("says that nothing matches, and does not scroll", () => {
@@ -89,7 +89,7 @@ describe("search in a log", () => {
   });
 
   test("paints each match of a row, and no other text", () => {
-    const paint = (row: string, text: string) => withFound(row, text, (found) => `<${found}>`);
+    const paint = (row: string, text: string) => highlight(row, text, (found) => `<${found}>`);
     expect(paint("a.b A.B", "a.b")).toBe("<a.b> <A.B>");
     expect(paint("İstanbul x", "x")).toBe("İstanbul x");
     expect(paint("abc", "")).toBe("abc");

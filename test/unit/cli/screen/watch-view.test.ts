@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { pressed, settled } from "../../../../src/cli/screen/keys.ts";
-import { wrapped } from "../../../../src/cli/screen/watch-layout.ts";
+import { wrapLine } from "../../../../src/cli/screen/watch-layout.ts";
 import { emptyState, type State, withQueues, withTasks } from "../../../../src/cli/screen/watch-state.ts";
 import { logLine, logRows, viewLines } from "../../../../src/cli/screen/watch-view.ts";
 import { plainPaint } from "../../../../src/cli/text/paint.ts";
@@ -268,6 +268,6 @@ describe("a log", () => {
   test("shows a line without terminal control codes, and only the last state of a progress bar", () => {
     expect(logLine("\u0007a\u001b[2Jb\tc\r")).toBe("\\x07ab    c");
     expect(logLine("10%\r50%\r100%")).toBe("100%");
-    expect(wrapped("日本語", 5)).toEqual(["日本", "語"]);
+    expect(wrapLine("日本語", 5)).toEqual(["日本", "語"]);
   });
 });
