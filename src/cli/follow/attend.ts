@@ -68,7 +68,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
         const isEnd = !("state" in task) || isOver(task);
         if (isEnd && attendance.isEnough?.(task)) earlyExit.finish();
         if (isEnd) return true;
-        await notices.see(task, () => tails.drained());
+        await notices.update(task, () => tails.drained());
         if (attendance.exitOnPause && isPaused(task)) earlyExit.exit(PAUSED);
         return false;
       },

@@ -20,7 +20,7 @@ export function updateSearch(log: Log, text: string, page: Page): Log {
   return scrollToMatch({ ...log, search: { text, from, match: index } }, page);
 }
 
-/** Moves to the next older match (`by` -1) or the next newer one; after the last it wraps around. */
+/** Moves to the next older match (`direction` -1) or the next newer one; after the last it wraps around. */
 export function nextMatch(log: Log, direction: -1 | 1, page: Page): Log {
   const { search } = log;
   if (!search || search.text === "") return log;

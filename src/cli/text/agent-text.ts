@@ -4,10 +4,7 @@ import { counted } from "./counted.ts";
 import { oneLine } from "./terminal-text.ts";
 
 /** Returns the rows of `show` about a git worktree. */
-export function worktreeFacts({
-  worktree,
-  changes,
-}: TaskJson & Partial<TaskDetailsJson>): [string, string][] {
+export function worktreeRows({ worktree, changes }: TaskJson & Partial<TaskDetailsJson>): [string, string][] {
   if (!worktree) return [];
   const rows: [string, string][] = [
     ["worktree", oneLine(worktree.path)],
@@ -31,16 +28,16 @@ export function changesText(changes: NonNullable<TaskDetailsJson["changes"]>): s
 }
 
 /** Returns the rows of `show` about a coding agent. */
-export function agentFacts({ agent, usage }: TaskJson): [string, string][] {
+export function agentRows({ agent, usage }: TaskJson): [string, string][] {
   if (!agent) return [];
   const { name, version, model, session, permissions, tool, cut, limit, boundary } = agent;
-  const known = [name, version ?? "", model ?? "", `permissions ${permissions}`].filter(
-    (fact) => fact !== "",
+  const parts = [name, version ?? "", model ?? "", `permissions ${permissions}`].filter(
+    (part) => part !== "",
   );
-  const facts = agentNamed(name);
-  const untried = facts && untestedWarning(facts, version);
+  const definition = agentNamed(name);
+  const untried = definition && untestedWarning(definition, version);
   const rows: [string, string][] = [
-    ["agent", oneLine(known.join(", "))],
+    ["agent", oneLine(parts.join(", "))],
     ["warning", untried === undefined ? "" : oneLine(untried)],
     ["session", oneLine(session ?? "")],
     ["usage", usage ? usageText(usage) : ""],
@@ -80,6 +77,6 @@ const INPUT_CHARS = 200;
 /** Returns a call of an agent's tool as one line: the tool with its command, or else with its input as JSON. */
 export function toolText({ tool, input }: { tool: string; input: unknown }): string {
   const { command } = (input ?? {}) as { command?: unknown };
-  const what = typeof command === "string" ? command : (JSON.stringify(input) ?? "");
-  return oneLine(`${tool} ${what.slice(0, INPUT_CHARS)}`);
+  const argument = typeof command === "string" ? command : (JSON.stringify(input) ?? "");
+  return oneLine(`${tool} ${argument.slice(0, INPUT_CHARS)}`);
 }

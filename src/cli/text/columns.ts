@@ -16,22 +16,22 @@ import { oneLine } from "./terminal-text.ts";
 import { ageText, whenText } from "./when.ts";
 
 /** What a cell is made with. `isPipe`: the output goes to a pipe, so nothing is cut or repeated. */
-interface Scene {
+interface CellContext {
   now: number;
   paint: Paint;
   isPipe: boolean;
 }
 
 interface TaskColumn extends Column {
-  cell: (task: ListedTask, scene: Scene) => Cell;
+  cell: (task: ListedTask, context: CellContext) => Cell;
   /** The value to sort by; null comes last. */
   key: (task: ListedTask) => number | string | null;
 }
 
-const time = (iso: string | null) => (iso === null ? null : Date.parse(iso));
+const timestamp = (iso: string | null) => (iso === null ? null : Date.parse(iso));
 const orDash = (text: string | null | undefined) =>
   text === null || text === undefined || text === "" ? "-" : text;
-const number = (value: number | null) => orDash(value === null ? null : String(value));
+const numberText = (value: number | null) => orDash(value === null ? null : String(value));
 
 const taskColumns = {
   id: { title: "ID", isRight: true, cell: ({ id }) => String(id), key: ({ id }) => id },
@@ -77,10 +77,10 @@ const taskColumns = {
   attempt: {
     title: "ATTEMPT",
     isRight: true,
-    cell: ({ attempt }) => number(attempt),
+    cell: ({ attempt }) => numberText(attempt),
     key: ({ attempt }) => attempt,
   },
-  pid: { title: "PID", isRight: true, cell: ({ pid }) => number(pid), key: ({ pid }) => pid },
+  pid: { title: "PID", isRight: true, cell: ({ pid }) => numberText(pid), key: ({ pid }) => pid },
   machine: {
     title: "MACHINE",
     leaves: 2,
@@ -91,7 +91,7 @@ const taskColumns = {
   exit: {
     title: "EXIT",
     isRight: true,
-    cell: ({ exitCode }) => number(exitCode),
+    cell: ({ exitCode }) => numberText(exitCode),
     key: ({ exitCode }) => exitCode,
   },
   agent: {
@@ -102,7 +102,7 @@ const taskColumns = {
   tokens: {
     title: "TOKENS",
     isRight: true,
-    cell: ({ usage }) => number(usage && usage.inputTokens + usage.outputTokens),
+    cell: ({ usage }) => numberText(usage && usage.inputTokens + usage.outputTokens),
     key: ({ usage }) => usage && usage.inputTokens + usage.outputTokens,
   },
   cost: {
@@ -143,7 +143,7 @@ const taskColumns = {
     isCutLast: true,
     leaves: 1,
     cell: detailsOf,
-    key: ({ updatedAt }) => time(updatedAt),
+    key: ({ updatedAt }) => timestamp(updatedAt),
   },
 } as const satisfies Record<string, TaskColumn>;
 
@@ -162,25 +162,26 @@ export function sorted<T extends ListedTask>(
   { column, isDown }: { column: TaskColumnName; isDown: boolean },
 ): T[] {
   const { key } = columnOf(column);
-  const keyed = tasks.map((task) => ({ task, by: key(task) }));
+  const keyed = tasks.map((task) => ({ task, sortKey: key(task) }));
   const compare = (a: number | string, b: number | string) => {
     if (a === b) return 0;
     return a < b ? -1 : 1;
   };
   return keyed
     .sort((a, b) => {
-      if (a.by === null || b.by === null) return Number(a.by === null) - Number(b.by === null);
-      return isDown ? compare(b.by, a.by) : compare(a.by, b.by);
+      if (a.sortKey === null || b.sortKey === null)
+        return Number(a.sortKey === null) - Number(b.sortKey === null);
+      return isDown ? compare(b.sortKey, a.sortKey) : compare(a.sortKey, b.sortKey);
     })
     .map(({ task }) => task);
 }
 
-function whenColumn(title: string, at: (task: ListedTask) => string | null): TaskColumn {
+function whenColumn(title: string, timeOf: (task: ListedTask) => string | null): TaskColumn {
   return {
     title,
     isRight: true,
-    cell: (task, { now }) => orDash(at(task) && whenText(at(task) as string, now)),
-    key: (task) => time(at(task)),
+    cell: (task, { now }) => orDash(timeOf(task) && whenText(timeOf(task) as string, now)),
+    key: (task) => timestamp(timeOf(task)),
   };
 }
 
@@ -196,9 +197,9 @@ function progressOf({ progress }: ListedTask): number | null {
   return progress?.total ? progress.done / progress.total : (progress?.done ?? null);
 }
 
-function detailsOf(task: ListedTask, { now, isPipe }: Scene): string {
+function detailsOf(task: ListedTask, { now, isPipe }: CellContext): string {
   const standstill = standstillOf(task, now);
-  const used = task.usage && task.usage.turns > 0 ? usageText(task.usage) : "";
-  const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe), used];
+  const usage = task.usage && task.usage.turns > 0 ? usageText(task.usage) : "";
+  const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe), usage];
   return parts.filter((part) => part !== "").join("; ");
 }

@@ -1,4 +1,4 @@
-/** Returns a number with its noun: `1 file`, `2 files`. `many` is for an irregular plural. */
-export function counted(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
+/** Returns a number with its noun: `1 file`, `2 files`. `plural` is for an irregular one. */
+export function counted(n: number, singular: string, plural = `${singular}s`): string {
+  return `${n} ${n === 1 ? singular : plural}`;
 }

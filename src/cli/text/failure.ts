@@ -27,18 +27,18 @@ export async function reportFailure(
   out: Output,
   { host, paths }: { host: object | null; paths: Paths },
 ): Promise<number> {
-  const plain = asAgentctlError(error);
+  const original = asAgentctlError(error);
   // A command may also use a daemon elsewhere; the log of its own home says nothing about that one.
-  const isElsewhere = host !== null || plain.data.host !== undefined;
-  const known = isElsewhere ? plain : withLog(plain, paths);
-  if (out.json) out.data({ error: errorJson(known) });
+  const isElsewhere = host !== null || original.data.host !== undefined;
+  const failure = isElsewhere ? original : withLog(original, paths);
+  if (out.json) out.data({ error: errorJson(failure) });
   else {
-    await printFailure(known, out);
-    const isTold = `${known.message}${known.hint}`.includes(paths.log);
-    const saysMore = known.exitCode === NO_DAEMON && !isTold && !isElsewhere && existsSync(paths.log);
-    if (saysMore) out.note(`  the daemon's log: ${paths.log}`);
+    await printFailure(failure, out);
+    const isMentioned = `${failure.message}${failure.hint}`.includes(paths.log);
+    const hasLog = failure.exitCode === NO_DAEMON && !isMentioned && !isElsewhere && existsSync(paths.log);
+    if (hasLog) out.note(`  the daemon's log: ${paths.log}`);
   }
-  return known.exitCode;
+  return failure.exitCode;
 }
 
 /** Prints what happened and, below it, the command that helps, to stderr. */

@@ -3,7 +3,7 @@ import { foldCode, wrap } from "./wrap.ts";
 
 const INDENT = "    ";
 /** If the second column of a table has less room than this, it goes below the first. */
-const LEAST_TEXT = 20;
+const MIN_TEXT_WIDTH = 20;
 
 /** Returns the page in lines of at most `columns`; the first column of a narrow table is not wrapped. */
 export function terminalText(page: string, columns: number): string {
@@ -29,7 +29,10 @@ function blockLines(block: string, columns: number): string[] {
   if (text === "") return [];
   const heading = /^(#+) (.*)$/.exec(text);
   if (heading)
-    return [heading[1] === "#" ? plain(heading[2] ?? "").toUpperCase() : plain(heading[2] ?? ""), ""];
+    return [
+      heading[1] === "#" ? stripMarkup(heading[2] ?? "").toUpperCase() : stripMarkup(heading[2] ?? ""),
+      "",
+    ];
   if (text.startsWith("|")) return [...tableLines(text, columns), ""];
   return [...items(text).flatMap((item) => itemLines(item, columns)), ""];
 }
@@ -41,33 +44,33 @@ function items(text: string): string[] {
 
 function itemLines(item: string, columns: number): string[] {
   const [, mark = "", rest = ""] = /^((?:-|\d+\.) )?(.*)$/s.exec(item) ?? [];
-  const [first = "", ...others] = wrap(plain(rest), columns - mark.length);
+  const [first = "", ...others] = wrap(stripMarkup(rest), columns - mark.length);
   return [`${mark}${first}`, ...others.map((line) => `${" ".repeat(mark.length)}${line}`)];
 }
 
 /** Returns two columns side by side; with more columns, each row is a block with the titles of its cells. */
 function tableLines(text: string, columns: number): string[] {
   const rows = text.split("\n").map((row) => row.slice(1, -1).split(" |"));
-  const [titles = [], , ...body] = rows.map((cells) => cells.map((cell) => plain(cell.trim())));
+  const [titles = [], , ...body] = rows.map((cells) => cells.map((cell) => stripMarkup(cell.trim())));
   const width = Math.max(...body.map(([first = ""]) => first.length));
-  if (titles.length <= 2 && width <= columns / 2 && columns - width - 4 >= LEAST_TEXT) {
-    return body.flatMap(([first = "", second = ""]) => beside(first, second, width, columns));
+  if (titles.length <= 2 && width <= columns / 2 && columns - width - 4 >= MIN_TEXT_WIDTH) {
+    return body.flatMap(([first = "", second = ""]) => sideBySide(first, second, width, columns));
   }
   return body.flatMap(([first = "", ...cells]) => [
     ...wrap(first, columns),
-    ...cells.flatMap((cell, at) => {
-      const title = titles[at + 1] ? `${titles[at + 1]}: ` : "";
+    ...cells.flatMap((cell, index) => {
+      const title = titles[index + 1] ? `${titles[index + 1]}: ` : "";
       return cell === "" ? [] : wrap(`${title}${cell}`, columns - 4).map((line) => `${INDENT}${line}`);
     }),
   ]);
 }
 
-function beside(first: string, second: string, width: number, columns: number): string[] {
+function sideBySide(first: string, second: string, width: number, columns: number): string[] {
   const [line = "", ...more] = wrap(second, columns - width - 4);
   return [`  ${first.padEnd(width)}  ${line}`, ...more.map((rest) => `${" ".repeat(width + 4)}${rest}`)];
 }
 
-function plain(text: string): string {
+function stripMarkup(text: string): string {
   return text
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
     .replace(/\*\*([^*]+)\*\*/g, "$1")

@@ -157,6 +157,6 @@ export class Output {
 
 /** Returns the system's text for its error, with the code. */
 function causeOf({ message, errno = 0, code }: NodeJS.ErrnoException): string {
-  const [, words] = getSystemErrorMap().get(errno) ?? [];
-  return words === undefined ? message : `${words} (${code})`;
+  const [, text] = getSystemErrorMap().get(errno) ?? [];
+  return text === undefined ? message : `${text} (${code})`;
 }

@@ -5,8 +5,8 @@ type Stroke = (text: string) => string;
 /** Colours by meaning. */
 export interface Paint {
   state: (state: State, text?: string) => string;
-  /** Colours a name, to tell names apart: each number `at` has its colour. */
-  name: (at: number, text: string) => string;
+  /** Colours a name, to tell names apart: each `index` has its colour. */
+  name: (index: number, text: string) => string;
   strong: Stroke;
   faint: Stroke;
   bad: Stroke;
@@ -16,17 +16,17 @@ export interface Paint {
   found: Stroke;
 }
 
-const same: Stroke = (text) => text;
+const identity: Stroke = (text) => text;
 
 /** No colours. */
 export const plainPaint: Paint = {
   state: (state, text = state) => text,
   name: (_, text) => text,
-  strong: same,
-  faint: same,
-  bad: same,
-  command: same,
-  found: same,
+  strong: identity,
+  faint: identity,
+  bad: identity,
+  command: identity,
+  found: identity,
 };
 
 /** Returns the sixteen colours that every terminal theme makes readable; loads chalk. */
@@ -46,7 +46,7 @@ export async function paintFor(): Promise<Paint> {
   const names = [chalk.cyan, chalk.yellow, chalk.green, chalk.magenta, chalk.blue, chalk.red];
   return {
     state: (state, text = state) => byState[state](text),
-    name: (at, text) => (names[at % names.length] ?? same)(text),
+    name: (index, text) => (names[index % names.length] ?? identity)(text),
     strong: chalk.bold,
     faint: chalk.dim,
     bad: chalk.red,

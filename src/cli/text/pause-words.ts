@@ -5,7 +5,7 @@ import { sizeText, untilText, whenText } from "./when.ts";
 /** The daemon's response to the pause of one task. */
 export type Paused = Extract<Result<"tasks/pause">, { task: unknown }>;
 
-interface Words {
+interface PauseText {
   line: string | null;
   notes: string[];
 }
@@ -19,49 +19,49 @@ export function pauseWords(
     reason,
   }: { at?: string | null | undefined; until?: string | undefined; reason?: string | undefined },
   now: number,
-): Words {
+): PauseText {
   const { id, state, pause, checkpoint } = task;
-  if (at === null) return only(`no pause of task ${id} is planned any more`);
-  if (at !== undefined) return only(`task ${id} will be paused at ${whenText(at, now)}`);
+  if (at === null) return lineOnly(`no pause of task ${id} is planned any more`);
+  if (at !== undefined) return lineOnly(`task ${id} will be paused at ${whenText(at, now)}`);
   if (state !== "suspended")
-    return only(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
+    return lineOnly(`task ${id} is asked to pause; agentctl show ${id} tells when it has`);
   if (!changed) {
-    const isMore = until !== undefined || reason !== undefined;
-    const stands = isMore ? ", and its pause stands as it was made" : "";
-    return { line: null, notes: [`task ${id} is suspended already${stands}`] };
+    const hasRequest = until !== undefined || reason !== undefined;
+    const unchangedText = hasRequest ? ", and its pause stands as it was made" : "";
+    return { line: null, notes: [`task ${id} is suspended already${unchangedText}`] };
   }
-  const later = pause?.until
+  const resumeNotes = pause?.until
     ? [`  it resumes at ${whenText(pause.until, now)}, ${untilText(pause.until, now)}`]
     : [];
   if (pause?.outcome === "frozen") {
-    const notes = [...later, ...memoryNotes(task, memory), ...clockNotes(task)];
+    const notes = [...resumeNotes, ...memoryNotes(task, memory), ...clockNotes(task)];
     return { line: `task ${id} paused (frozen)`, notes };
   }
-  const facts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
-    (fact) => fact !== "",
+  const parts = [pause?.outcome ?? "", checkpoint ? `checkpoint ${checkpoint.seq}` : ""].filter(
+    (part) => part !== "",
   );
-  const line = `task ${id} paused${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
-  return { line, notes: [...later, ...endNotes(task, continues ?? true, now)] };
+  const line = `task ${id} paused${parts.length > 0 ? ` (${parts.join(", ")})` : ""}`;
+  return { line, notes: [...resumeNotes, ...endNotes(task, continues ?? true, now)] };
 }
 
 /** Returns from where a task without a process continues, unless its checkpoint makes that clear. */
 function endNotes(task: Paused["task"], continues: boolean, now: number): string[] {
   const { id, pause, agent } = task;
-  if (pause?.outcome === "forced" || agent?.cut) return [`  ${standing(task, continues, now)}`];
+  if (pause?.outcome === "forced" || agent?.cut) return [`  ${continuationText(task, continues, now)}`];
   if (continues) return [];
   return [`  it has saved no checkpoint: agentctl resume ${id} --from-start begins again`];
 }
 
-function only(line: string): Words {
+function lineOnly(line: string): PauseText {
   return { line, notes: [] };
 }
 
 /** Returns a warning: a freeze does not stop the clocks of an agent and its provider. */
 function clockNotes({ id, agent }: Paused["task"]): string[] {
   if (!agent) return [];
-  const what = `a command of ${agent.name} that outlasts its time limit is ended, or run again, when it goes on`;
+  const effect = `a command of ${agent.name} that outlasts its time limit is ended, or run again, when it goes on`;
   return [
-    `  the clocks of the agent and its provider run on: ${what}; agentctl pause ${id} --mode checkpoint`,
+    `  the clocks of the agent and its provider run on: ${effect}; agentctl pause ${id} --mode checkpoint`,
   ];
 }
 
@@ -73,14 +73,14 @@ function memoryNotes(
   { memoryBytes, processes }: Omit<Paused, "task" | "changed">,
 ): string[] {
   if (memoryBytes === undefined) return [];
-  const who =
+  const holder =
     processes === 1 ? "its process keeps" : `its ${processes ?? ""} processes keep`.replace("  ", " ");
-  const line = `  ${who} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`;
+  const line = `  ${holder} ${sizeText(memoryBytes)} of memory; agentctl pause ${id} --mode checkpoint frees it`;
   const losesAll = kind === "program" && checkpoint === null;
   return losesAll ? [line, "  a program that saves no checkpoint begins again then"] : [line];
 }
 
-function standing(task: Paused["task"], continues: boolean, now: number): string {
+function continuationText(task: Paused["task"], continues: boolean, now: number): string {
   const { id, kind, agent, checkpoint } = task;
   if (agent?.cut) return `${agent.name} was interrupted, and this was cut off: ${toolText(agent.cut)}`;
   if (agent) return `${agent.name} was interrupted; its session goes on with agentctl resume ${id}`;

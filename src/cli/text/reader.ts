@@ -4,25 +4,25 @@
  */
 import { constants, fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-const LOOK_MS = 500;
+const CHECK_INTERVAL_MS = 500;
 
 /**
- * Calls `gone` once, when nobody reads the pipe or socket on stdout any more. The returned function stops the check.
+ * Calls `onGone` once, when nobody reads the pipe or socket on stdout any more. The returned function stops the check.
  */
-export function watchReader(stdout: NodeJS.WriteStream, gone: () => void): () => void {
-  const look = lookOf(stdout);
-  if (!look) return () => undefined;
+export function watchReader(stdout: NodeJS.WriteStream, onGone: () => void): () => void {
+  const hasReader = readerCheck(stdout);
+  if (!hasReader) return () => undefined;
   const timer = setInterval(() => {
-    if (look()) return;
+    if (hasReader()) return;
     clearInterval(timer);
-    gone();
-  }, LOOK_MS);
+    onGone();
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
 
 /** Returns a check for the reader; undefined for files and terminals, whose reader never goes away. */
-function lookOf(stdout: NodeJS.WriteStream): (() => boolean) | undefined {
+function readerCheck(stdout: NodeJS.WriteStream): (() => boolean) | undefined {
   const { fd = 1 } = stdout as { fd?: number };
   const stat = fstatSync(fd);
   // An empty write to a closed socket fails, which the stream emits as an error.
@@ -30,8 +30,8 @@ function lookOf(stdout: NodeJS.WriteStream): (() => boolean) | undefined {
   if (!stat.isFIFO() || process.platform !== "linux") return undefined;
   const readers = new PipeReaders(`pipe:[${stat.ino}]`);
   // Find the reader now: it may leave after the first byte.
-  readers.areThere();
-  return () => readers.areThere();
+  readers.hasReader();
+  return () => readers.hasReader();
 }
 
 const O_ACCMODE = 3;
@@ -51,7 +51,7 @@ class PipeReaders {
     this.#pipe = pipe;
   }
 
-  areThere(): boolean {
+  hasReader(): boolean {
     if (this.#reader !== undefined && this.#isPipe(this.#reader)) return true;
     this.#reader = this.#find();
     this.#wasSeen ||= this.#reader !== undefined;

@@ -19,7 +19,7 @@ type Row = readonly Cell[];
 
 const GAP = 2;
 /** Without a limit, a cell longer than this does not widen its column but overflows in its own row. */
-const WIDEST = 60;
+const MAX_CELL_WIDTH = 60;
 
 /**
  * Returns the rows as lines of at most `limit` columns; without a limit nothing is cut. Every row has as many cells as
@@ -31,28 +31,29 @@ export function tableLines(
   limit: number | undefined,
 ): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
-  const measured = columns.map((_, at) => widthsIn(all, at));
-  const found = measured.map(widest);
-  const kept = limit === undefined ? columns.map((_, at) => at) : keptColumns(columns, found, limit);
-  const shown = kept.map((at) => columns[at] as Column);
-  const natural = kept.map((at) => found[at] as Widths);
+  const measured = columns.map((_, index) => widthsIn(all, index));
+  const columnWidths = measured.map(summarize);
+  const indexes =
+    limit === undefined ? columns.map((_, index) => index) : fittingColumns(columns, columnWidths, limit);
+  const shown = indexes.map((index) => columns[index] as Column);
+  const natural = indexes.map((index) => columnWidths[index] as Widths);
   const widths =
     limit === undefined ? natural.map(({ usual }) => usual) : fittedWidths(shown, natural, limit);
   return all.map((row, line) => {
     let text = "";
     // Spaces to write before the next cell, if one follows.
     let gap = 0;
-    for (const [at, from] of kept.entries()) {
-      const width = widths[at] as number;
-      const cell = row[from] ?? "";
+    for (const [index, source] of indexes.entries()) {
+      const width = widths[index] as number;
+      const cell = row[source] ?? "";
       let part = textOf(cell);
-      let partWidth = measured[from]?.[line] as number;
+      let partWidth = measured[source]?.[line] as number;
       if (limit !== undefined && partWidth > width) {
         part = fitted(part, width);
         partWidth = textWidth(part);
       }
       const space = Math.max(0, width - partWidth);
-      const isRight = columns[from]?.isRight === true;
+      const isRight = columns[source]?.isRight === true;
       if (isRight) gap += space;
       if (part !== "") {
         text += " ".repeat(gap) + (typeof cell === "string" ? part : cell.paint(part));
@@ -69,11 +70,11 @@ function textOf(cell: Cell): string {
 }
 
 /** Returns the widths of a column's cells. Rows are often alike, and comparing a text is faster than measuring it. */
-function widthsIn(rows: readonly Row[], at: number): Uint32Array {
+function widthsIn(rows: readonly Row[], index: number): Uint32Array {
   let last = "";
   let width = 0;
   return Uint32Array.from(rows, (row) => {
-    const text = textOf(row[at] ?? "");
+    const text = textOf(row[index] ?? "");
     if (text !== last) {
       last = text;
       width = textWidth(text);
@@ -82,46 +83,53 @@ function widthsIn(rows: readonly Row[], at: number): Uint32Array {
   });
 }
 
-/** The width of a column's widest cell, and of its widest cell up to `WIDEST`. */
+/** The width of a column's widest cell, and of its widest cell up to `MAX_CELL_WIDTH`. */
 interface Widths {
-  most: number;
+  max: number;
   usual: number;
 }
 
-function widest(widths: Uint32Array): Widths {
-  let [most, usual] = [1, 1];
+function summarize(widths: Uint32Array): Widths {
+  let [max, usual] = [1, 1];
   for (const width of widths) {
-    most = Math.max(most, width);
-    if (width <= WIDEST) usual = Math.max(usual, width);
+    max = Math.max(max, width);
+    if (width <= MAX_CELL_WIDTH) usual = Math.max(usual, width);
   }
-  return { most, usual };
+  return { max, usual };
 }
 
 /** Returns the indexes of the columns that fit at their least widths. */
-function keptColumns(columns: readonly Column[], widths: readonly Widths[], limit: number): number[] {
-  const least = columns.map(({ least = Number.POSITIVE_INFINITY }, at) =>
-    Math.min(least, widths[at]?.most ?? 0),
+function fittingColumns(columns: readonly Column[], widths: readonly Widths[], limit: number): number[] {
+  const least = columns.map(({ least = Number.POSITIVE_INFINITY }, index) =>
+    Math.min(least, widths[index]?.max ?? 0),
   );
-  let kept = columns.map((_, at) => at);
-  const rankOf = (at: number) => columns[at]?.leaves ?? 0;
-  while (total(kept.map((at) => least[at] ?? 0)) > limit) {
-    const last = kept.toSorted((a, b) => rankOf(b) - rankOf(a))[0];
-    if (last === undefined || rankOf(last) === 0) break;
-    kept = kept.filter((at) => at !== last);
+  let indexes = columns.map((_, index) => index);
+  const rankOf = (index: number) => columns[index]?.leaves ?? 0;
+  while (total(indexes.map((index) => least[index] ?? 0)) > limit) {
+    const dropped = indexes.toSorted((a, b) => rankOf(b) - rankOf(a))[0];
+    if (dropped === undefined || rankOf(dropped) === 0) break;
+    indexes = indexes.filter((index) => index !== dropped);
   }
-  return kept;
+  return indexes;
 }
 
 /** Returns widths that fit. The widest column that may shrink gives way first, `isCutLast` columns last. */
 function fittedWidths(columns: readonly Column[], natural: readonly Widths[], limit: number): number[] {
-  const widths = natural.map(({ most }) => most);
+  const widths = natural.map(({ max }) => max);
   for (let excess = total(widths) - limit; excess > 0; excess--) {
-    const [first] = columns
-      .map(({ least = Number.POSITIVE_INFINITY, isCutLast = false }, at) => ({ at, least, isCutLast }))
-      .filter(({ at, least }) => (widths[at] ?? 0) > least)
-      .sort((a, b) => Number(a.isCutLast) - Number(b.isCutLast) || (widths[b.at] ?? 0) - (widths[a.at] ?? 0));
-    if (!first) break;
-    widths[first.at] = (widths[first.at] ?? 1) - 1;
+    const [target] = columns
+      .map(({ least = Number.POSITIVE_INFINITY, isCutLast = false }, index) => ({
+        index,
+        least,
+        isCutLast,
+      }))
+      .filter(({ index, least }) => (widths[index] ?? 0) > least)
+      .sort(
+        (a, b) =>
+          Number(a.isCutLast) - Number(b.isCutLast) || (widths[b.index] ?? 0) - (widths[a.index] ?? 0),
+      );
+    if (!target) break;
+    widths[target.index] = (widths[target.index] ?? 1) - 1;
   }
   return widths;
 }
@@ -135,12 +143,12 @@ function total(widths: readonly number[]): number {
 export function fitted(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (isNarrow(text)) return `${text.slice(0, Math.max(0, width - 1)).trimEnd()}…`;
-  let cut = "";
+  let result = "";
   for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (textWidth(cut + segment) > width - 1) break;
-    cut += segment;
+    if (textWidth(result + segment) > width - 1) break;
+    result += segment;
   }
-  return `${cut.trimEnd()}…`;
+  return `${result.trimEnd()}…`;
 }
 
 /** Returns how many cells of a terminal a text takes. */

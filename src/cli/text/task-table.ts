@@ -15,11 +15,20 @@ export interface TableOptions {
   isCluster?: boolean | undefined;
 }
 
-const usual: readonly TaskColumnName[] = ["id", "state", "task", "queue", "machine", "age", "ran", "details"];
+const defaultColumns: readonly TaskColumnName[] = [
+  "id",
+  "state",
+  "task",
+  "queue",
+  "machine",
+  "age",
+  "ran",
+  "details",
+];
 
 /** Returns the columns for a width: a narrow screen shows only what a task is and does. */
 function columnsFor(columns: number | undefined): readonly TaskColumnName[] {
-  if (columns === undefined || columns >= 68) return usual;
+  if (columns === undefined || columns >= 68) return defaultColumns;
   return columns < 48 ? ["id", "state", "task"] : ["id", "state", "task", "details"];
 }
 
@@ -43,12 +52,12 @@ export class TaskTable {
 
   add(tasks: readonly ListedTask[]): void {
     const { now, paint, columns, isCluster } = this.#options;
-    const scene = { now, paint, isPipe: columns === undefined };
+    const context = { now, paint, isPipe: columns === undefined };
     const shown = this.#names.map(columnOf);
     for (const task of tasks) {
       this.#hasQueues ||= task.queue !== "default";
       this.#hasMachines ||= isCluster === undefined && task.machine !== null;
-      this.#rows.push(shown.map(({ cell }) => cell(task, scene)));
+      this.#rows.push(shown.map(({ cell }) => cell(task, context)));
     }
   }
 
@@ -62,11 +71,13 @@ export class TaskTable {
     const isShown = (name: TaskColumnName) =>
       chosen !== undefined ||
       ((name !== "queue" || this.#hasQueues) && (name !== "machine" || this.#hasMachines));
-    const shown = this.#names.flatMap((name, at) => (isShown(name) ? [{ column: columnOf(name), at }] : []));
+    const shown = this.#names.flatMap((name, index) =>
+      isShown(name) ? [{ column: columnOf(name), index }] : [],
+    );
     const rows =
       shown.length === this.#names.length
         ? this.#rows
-        : this.#rows.map((row) => shown.map(({ at }) => row[at] ?? ""));
+        : this.#rows.map((row) => shown.map(({ index }) => row[index] ?? ""));
     // Columns that the user chose stay, even if they do not fit.
     return tableLines(
       shown.map(({ column }) => (chosen === undefined ? column : { ...column, leaves: 0 })),

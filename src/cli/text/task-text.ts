@@ -86,8 +86,8 @@ export function standstillOf(task: UsualTask, now: number): Standstill | null {
   if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
   if (state === "suspended") {
     // A task that resumes automatically shows both who paused it and what it waits for.
-    const waits = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
-    return { why: `${pauseText(task, now)}${waits}`, todo: resumeCommand(task) };
+    const waitText = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
+    return { why: `${pauseText(task, now)}${waitText}`, todo: resumeCommand(task) };
   }
   if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
   return null;
@@ -102,7 +102,7 @@ type Waiting = NonNullable<TaskJson["waiting"]>;
 
 function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: number): Standstill {
   const { id, queue, question, error } = task;
-  const at = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
+  const timeText = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
   switch (cause) {
     case "slot":
       return {
@@ -124,16 +124,16 @@ function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: n
       }
       return { why: "is held", todo: `agentctl release ${id}` };
     case "time":
-      return { why: `waits${at}`, todo: null };
+      return { why: `waits${timeText}`, todo: null };
     case "task":
       return { why: `waits for task ${on}`, todo: `agentctl show ${on}` };
     case "backoff":
       return {
-        why: `failed and is tried again${at.replace(" until ", " at ")}`,
+        why: `failed and is tried again${timeText.replace(" until ", " at ")}`,
         todo: error?.name === "InstallationRemoved" ? "agentctl daemon restart" : `agentctl logs ${id}`,
       };
     case "limit":
-      return { why: `waits with others at a usage limit of ${on}${at}`, todo: null };
+      return { why: `waits with others at a usage limit of ${on}${timeText}`, todo: null };
     case "machine":
       return { why: `waits for a machine: ${on}`, todo: "agentctl machine list" };
     case "answer":
@@ -173,28 +173,28 @@ export function pauseText({ state, pause, checkpoint, error }: UsualTask, now: n
     corrupt: "its checkpoint cannot be used",
     mismatch: isSessionGone(error) ? "its session is gone" : "its journal does not fit the module",
   };
-  const facts = [
+  const parts = [
     pause.outcome ?? "",
     isPaused && pause.outcome !== "frozen" && checkpoint ? `checkpoint ${checkpoint.seq}` : "",
     pause.reason && pause.cause !== "shutdown" ? oneLine(pause.reason) : "",
     isPaused && error?.name === "CannotStart" ? oneLine(error.message) : "",
     isPaused && pause.until ? `resumes ${untilText(pause.until, now)}` : "",
-  ].filter((fact) => fact !== "");
+  ].filter((part) => part !== "");
   const cause = causes[pause.cause] ?? pause.cause;
-  return facts.length === 0 ? cause : `${cause} (${facts.join(", ")})`;
+  return parts.length === 0 ? cause : `${cause} (${parts.join(", ")})`;
 }
 
 const isSessionGone = (error: TaskJson["error"]) => error?.name === "SessionNotFound";
 
 function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): string {
   if (isSessionGone(error)) return `agentctl resume ${id} --from-start`;
-  if (pause?.cause === "budget") return `agentctl resume ${id} ${moreOf(pause.reason)}`;
+  if (pause?.cause === "budget") return `agentctl resume ${id} ${raiseOption(pause.reason)}`;
   if (pause?.cause === "mismatch")
     return `put the module back as it was, or agentctl resume ${id} --module <file>, or --from-start`;
   if (pause?.cause === "corrupt") {
-    const good = error?.data?.good;
-    return typeof good === "number"
-      ? `agentctl resume ${id} --from ${good}`
+    const validSeq = error?.data?.good;
+    return typeof validSeq === "number"
+      ? `agentctl resume ${id} --from ${validSeq}`
       : `agentctl resume ${id} --from-start`;
   }
   const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
@@ -203,7 +203,7 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): strin
 }
 
 /** Returns the option that raises the reached limit, which the reason of the pause names. */
-function moreOf(reason: string | null): string {
+function raiseOption(reason: string | null): string {
   if (reason?.includes("tokens")) return "--add-tokens <n>";
   return reason?.includes("times") ? "--add-turns <n>" : "--add-cost <usd>";
 }
@@ -214,10 +214,10 @@ export function progressText(task: UsualTask, isPipe = false): string {
   if (!progress) return "";
   const { done, total, message } = progress;
   const count = total === null ? String(done) : `${isPipe ? "" : `${bar(done, total)} `}${done}/${total}`;
-  const left = leftMs(task);
+  const remaining = remainingMs(task);
   const parts = [
     count,
-    left === null ? "" : `~${formatDuration(left)} left`,
+    remaining === null ? "" : `~${formatDuration(remaining)} left`,
     message ? oneLine(message) : "",
   ];
   return parts.filter((part) => part !== "").join(" ");
@@ -233,13 +233,13 @@ function bar(done: number, total: number): string {
 }
 
 /** Returns how long the rest will take at the same speed, in ms; null if that cannot be known. */
-function leftMs({ state, progress, runMs }: UsualTask): number | null {
+function remainingMs({ state, progress, runMs }: UsualTask): number | null {
   if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
     return null;
-  const left = (runMs / progress.done) * (progress.total - progress.done);
+  const remaining = (runMs / progress.done) * (progress.total - progress.done);
   // Round to seconds, and from one minute on to minutes: more precision would be a guess.
-  const unit = left < 60_000 ? 1000 : 60_000;
-  return Math.max(unit, Math.round(left / unit) * unit);
+  const unit = remaining < 60_000 ? 1000 : 60_000;
+  return Math.max(unit, Math.round(remaining / unit) * unit);
 }
 
 /** Returns whether the reason of the pause is also the message of the error. */
@@ -264,25 +264,28 @@ export function endLine(task: UsualTask): string {
 }
 
 /** Up to how many ended tasks have a line each. */
-const EACH = 8;
+const MAX_SINGLE_LINES = 8;
 
-/** Returns a line for each ended task. Of many, the completed ones share a line, and so do the others after `EACH`. */
+/**
+ * Returns a line for each ended task. Of many, the completed ones share a line, and so do the others after
+ * `MAX_SINGLE_LINES`.
+ */
 export function endLines(tasks: readonly TaskJson[]): string[] {
-  if (tasks.length <= EACH) return tasks.map(endLine);
+  if (tasks.length <= MAX_SINGLE_LINES) return tasks.map(endLine);
   const done = tasks.filter(({ state }) => state === "completed");
   const others = tasks.filter(({ state }) => state !== "completed");
-  const more = others.slice(EACH).map(({ id }) => id);
+  const more = others.slice(MAX_SINGLE_LINES).map(({ id }) => id);
   return [
     ...(done.length > 0 ? [`${done.length} tasks completed`] : []),
-    ...others.slice(0, EACH).map(endLine),
+    ...others.slice(0, MAX_SINGLE_LINES).map(endLine),
     ...(more.length > 0 ? [`${more.length} more did not complete: ${idsText(more)}`] : []),
   ];
 }
 
-const IDS_SHOWN = 10;
+const MAX_IDS = 10;
 
 /** Returns the first ids, and how many more there are. */
 export function idsText(ids: readonly number[]): string {
-  const more = ids.length - IDS_SHOWN;
-  return more <= 0 ? ids.join(", ") : `${ids.slice(0, IDS_SHOWN).join(", ")} and ${more} more`;
+  const more = ids.length - MAX_IDS;
+  return more <= 0 ? ids.join(", ") : `${ids.slice(0, MAX_IDS).join(", ")} and ${more} more`;
 }

@@ -33,8 +33,8 @@ function fieldOf(value: object, path: string): string {
       hint: `fields are ${names.join(", ")}`,
     });
   }
-  let found: unknown = value;
-  for (const key of keys) found = (found as Record<string, unknown> | null | undefined)?.[key];
-  if (found === null || found === undefined) return "";
-  return oneLine(typeof found === "object" ? JSON.stringify(found) : String(found));
+  let field: unknown = value;
+  for (const key of keys) field = (field as Record<string, unknown> | null | undefined)?.[key];
+  if (field === null || field === undefined) return "";
+  return oneLine(typeof field === "object" ? JSON.stringify(field) : String(field));
 }

@@ -2,17 +2,19 @@ import { formatDuration } from "../../core/time.ts";
 
 /** Returns a local time for people: the time of day if it is within 12 hours, else also the date. */
 export function whenText(iso: string, now: number): string {
-  const at = new Date(iso);
-  const two = (number: number) => String(number).padStart(2, "0");
-  const clock = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  if (Math.abs(at.getTime() - now) < 43_200_000) return clock;
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock}`;
+  const date = new Date(iso);
+  const pad = (number: number) => String(number).padStart(2, "0");
+  const clock = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+  if (Math.abs(date.getTime() - now) < 43_200_000) return clock;
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock}`;
 }
 
 /** Returns how long it is until `iso`, or `now` if it is due. */
 export function untilText(iso: string, now: number): string {
-  const rest = Date.parse(iso) - now;
-  return rest <= 0 ? "now" : `in ${formatDuration(rest < 10_000 ? Math.ceil(rest / 1000) * 1000 : rest)}`;
+  const remaining = Date.parse(iso) - now;
+  return remaining <= 0
+    ? "now"
+    : `in ${formatDuration(remaining < 10_000 ? Math.ceil(remaining / 1000) * 1000 : remaining)}`;
 }
 
 /** Returns an age in one unit: `12s`, `5m`, `3h`, `2d`. */

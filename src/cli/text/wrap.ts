@@ -6,8 +6,8 @@ export function wrap(text: string, columns: number, hanging = 0): string[] {
   const lines = [""];
   for (const word of text.split(" ")) {
     const last = lines[lines.length - 1] ?? "";
-    const most = columns - (lines.length > 1 ? hanging : 0);
-    if (last !== "" && widthOf(last) + widthOf(word) + 1 > most) lines.push(word);
+    const max = columns - (lines.length > 1 ? hanging : 0);
+    if (last !== "" && widthOf(last) + widthOf(word) + 1 > max) lines.push(word);
     else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
   }
   return lines;
@@ -27,7 +27,7 @@ export function wrapBlock(text: string, columns: number): string {
 }
 
 /** By how much the continuation of a line of code is indented. */
-const DEEPER = 2;
+const HANGING = 2;
 
 /**
  * Folds a line of code into lines of at most `columns`, broken at spaces. A shell line can still be pasted: it is
@@ -36,19 +36,19 @@ const DEEPER = 2;
 export function foldCode(line: string, columns: number, isShell: boolean): string[] {
   if (widthOf(line) <= columns) return [line];
   const [indent = ""] = /^ */.exec(line) ?? [];
-  const deeper = `${indent}${" ".repeat(DEEPER)}`;
+  const hangingIndent = `${indent}${" ".repeat(HANGING)}`;
   const text = line.trimStart();
   if (!isShell) {
-    const [first = "", ...rest] = wrap(text, columns - indent.length, DEEPER);
-    return [`${indent}${first}`, ...rest.map((each) => `${deeper}${each}`)];
+    const [first = "", ...rest] = wrap(text, columns - indent.length, HANGING);
+    return [`${indent}${first}`, ...rest.map((each) => `${hangingIndent}${each}`)];
   }
   const { words, remark } = shellWords(text);
-  const folded = joined(words, columns - indent.length).map(
-    (each, at) => `${at > 0 ? deeper : indent}${each}`,
+  const folded = joinWords(words, columns - indent.length).map(
+    (each, index) => `${index > 0 ? hangingIndent : indent}${each}`,
   );
-  const under = words.length > 0 ? deeper : indent;
-  const remarks = remark === "" ? [] : wrap(remark, columns - under.length - 2);
-  return [...folded, ...remarks.map((each) => `${under}# ${each}`)];
+  const remarkIndent = words.length > 0 ? hangingIndent : indent;
+  const remarks = remark === "" ? [] : wrap(remark, columns - remarkIndent.length - 2);
+  return [...folded, ...remarks.map((each) => `${remarkIndent}# ${each}`)];
 }
 
 /** Splits a shell line into its words, quotes included, and the comment after its `#`. */
@@ -66,23 +66,23 @@ function shellWords(text: string): { words: string[]; remark: string } {
 /**
  * Joins words into lines, all but the last with a backslash at the end. Breaks a word that is too long at its spaces.
  */
-function joined(words: readonly string[], columns: number): string[] {
+function joinWords(words: readonly string[], columns: number): string[] {
   const lines: string[] = [];
   let line = "";
-  const end = (more: string) => {
-    if (line !== "") lines.push(`${line}${more}`);
+  const flush = (suffix: string) => {
+    if (line !== "") lines.push(`${line}${suffix}`);
     line = "";
   };
   for (const word of words) {
-    const most = columns - (lines.length > 0 ? DEEPER : 0);
-    if (line !== "" && widthOf(`${line} ${word}`) + 2 > most) end(" \\");
-    const room = columns - (lines.length > 0 ? DEEPER : 0) - 2;
-    const parts = line === "" && widthOf(word) > room ? wrap(word, columns - DEEPER - 2) : [word];
+    const max = columns - (lines.length > 0 ? HANGING : 0);
+    if (line !== "" && widthOf(`${line} ${word}`) + 2 > max) flush(" \\");
+    const room = columns - (lines.length > 0 ? HANGING : 0) - 2;
+    const parts = line === "" && widthOf(word) > room ? wrap(word, columns - HANGING - 2) : [word];
     const last = parts.pop() ?? "";
     lines.push(...parts);
     line = line === "" ? last : `${line} ${last}`;
   }
-  end("");
+  flush("");
   return lines;
 }
 

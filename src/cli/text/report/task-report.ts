@@ -1,6 +1,6 @@
 import { formatDuration } from "../../../core/time.ts";
 import type { Result } from "../../../protocol/methods.ts";
-import { agentFacts, worktreeFacts } from "../agent-text.ts";
+import { agentRows, worktreeRows } from "../agent-text.ts";
 import { counted } from "../counted.ts";
 import type { Paint } from "../paint.ts";
 import { fitted, tableLines, textWidth } from "../table.ts";
@@ -21,10 +21,10 @@ import { timeLine } from "./time-line.ts";
 type Detailed = Result<"tasks/get">["task"];
 
 /** How many of the newest events, steps and checkpoints are shown: these lists are the longest. */
-const SHOWN = 20;
+const MAX_ENTRIES = 20;
 
 /** How wide the title in the heading is at most in a pipe, and at least on a narrow terminal. */
-const TITLE = { inPipe: 60, least: 12 };
+const TITLE_WIDTH = { inPipe: 60, min: 12 };
 
 /**
  * Returns everything about a task, the most important first: its state, why it waits, and what to do. Without `columns`
@@ -34,7 +34,7 @@ export function taskReport(task: Detailed, now: number, paint: Paint, columns?: 
   const lines = [
     ...headline(task, now, paint, columns),
     "",
-    ...facts(task, now).map(([key, text]) => row(key, text, paint)),
+    ...propertyRows(task, now).map(([key, text]) => row(key, text, paint)),
   ];
   const lists: [string, string[][]][] = [
     ["Time line", timeLine(task, now)],
@@ -51,7 +51,7 @@ export function taskReport(task: Detailed, now: number, paint: Paint, columns?: 
   ];
   for (const [title, entries] of lists) {
     if (entries.length === 0) continue;
-    lines.push("", paint.strong(title), ...newest(entries).map((entry) => `  ${entry}`));
+    lines.push("", paint.strong(title), ...newestLines(entries).map((entry) => `  ${entry}`));
   }
   return lines;
 }
@@ -81,27 +81,27 @@ function heading(task: Detailed, paint: Paint, columns: number | undefined): str
   const { id, state, attempt, pid, machine } = task;
   const isLive = state === "working" && pid !== null;
   const live = isLive ? `attempt ${attempt}, pid ${pid}${machine ? ` on ${machine}` : ""}` : "";
-  const line = (title: string, behind: string) =>
-    `${paint.strong(`task ${id}`)} ${title}: ${paint.state(state)}${behind}`;
-  const roomBeside = (text: string) =>
-    columns === undefined ? TITLE.inPipe : columns - textWidth(`task ${id} : ${state}${text}`);
-  const behind = live === "" ? "" : `, ${live}`;
+  const line = (title: string, suffix: string) =>
+    `${paint.strong(`task ${id}`)} ${title}: ${paint.state(state)}${suffix}`;
+  const titleRoom = (text: string) =>
+    columns === undefined ? TITLE_WIDTH.inPipe : columns - textWidth(`task ${id} : ${state}${text}`);
+  const suffix = live === "" ? "" : `, ${live}`;
   const title = titleOf(task);
-  const isRoom = roomBeside(behind) >= Math.min(TITLE.least, textWidth(title));
-  if (isRoom) return [line(fitted(title, roomBeside(behind)), behind)];
-  const short = fitted(title, Math.max(TITLE.least, roomBeside("")));
+  const hasRoom = titleRoom(suffix) >= Math.min(TITLE_WIDTH.min, textWidth(title));
+  if (hasRoom) return [line(fitted(title, titleRoom(suffix)), suffix)];
+  const short = fitted(title, Math.max(TITLE_WIDTH.min, titleRoom("")));
   return [line(short, ""), ...(live === "" ? [] : [`  ${live}`])];
 }
 
 /** Returns the command that helps after a failure. A task that never started has printed nothing. */
 function afterFailure({ id, kind, error, checkpoint, steps }: Detailed): string {
   if (error?.name === "DependencyFailed") return `agentctl show ${error.data?.on}`;
-  const goesOn = kind !== "agent" && (checkpoint !== null || (steps?.length ?? 0) > 0);
+  const canContinue = kind !== "agent" && (checkpoint !== null || (steps?.length ?? 0) > 0);
   if (error?.name !== "CannotStart")
-    return goesOn ? `agentctl logs ${id}, agentctl rerun ${id} --continue` : `agentctl logs ${id}`;
-  const again = `agentctl rerun ${id}`;
+    return canContinue ? `agentctl logs ${id}, agentctl rerun ${id} --continue` : `agentctl logs ${id}`;
+  const rerun = `agentctl rerun ${id}`;
   // A plain rerun would fail in the same way.
-  return kind === "program" ? `agentctl rerun ${id} -- <program>, or when it can start: ${again}` : again;
+  return kind === "program" ? `agentctl rerun ${id} -- <program>, or when it can start: ${rerun}` : rerun;
 }
 
 function row(key: string, text: string, paint: Paint): string {
@@ -111,9 +111,9 @@ function row(key: string, text: string, paint: Paint): string {
   );
 }
 
-function facts(task: Detailed, now: number): [string, string][] {
+function propertyRows(task: Detailed, now: number): [string, string][] {
   const { error, result, question, pause, checkpoint, labels } = task;
-  const at = (iso: string | null) => (iso === null ? "" : whenText(iso, now));
+  const timeText = (iso: string | null) => (iso === null ? "" : whenText(iso, now));
   const rows: [string, string][] = [
     ["runs", workOf(task)],
     ["name", task.name ?? ""],
@@ -133,22 +133,22 @@ function facts(task: Detailed, now: number): [string, string][] {
     ["limits", limitsText(task)],
     ["input", task.input === null || task.input === undefined ? "" : block(task.input)],
     ["options", optionsText(task, now)],
-    ...agentFacts(task),
-    ...worktreeFacts(task),
+    ...agentRows(task),
+    ...worktreeRows(task),
     ["progress", progressText(task)],
-    ["submitted", at(task.createdAt)],
-    ["started", at(task.startedAt)],
-    ["ended", at(task.endedAt)],
+    ["submitted", timeText(task.createdAt)],
+    ["started", timeText(task.startedAt)],
+    ["ended", timeText(task.endedAt)],
     ["ran", task.startedAt === null ? "" : formatDuration(task.runMs)],
     ["uses", usageText(task)],
     ["paused for", task.pausedMs === 0 ? "" : formatDuration(task.pausedMs)],
     ["question", question ? block(question.prompt) : ""],
     ["choices", question?.choices ? question.choices.map(oneLine).join(", ") : ""],
     ["will pause", plannedText(task, now)],
-    ["last pause", pause ? `${pauseText(withoutReason(task), now)}, ${at(pause.at)}` : ""],
+    ["last pause", pause ? `${pauseText(withoutReason(task), now)}, ${timeText(pause.at)}` : ""],
     [
       "checkpoint",
-      checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${at(checkpoint.createdAt)}` : "",
+      checkpoint ? `${checkpoint.seq}, ${sizeText(checkpoint.size)}, ${timeText(checkpoint.createdAt)}` : "",
     ],
     ["exit code", task.exitCode === null ? "" : `${task.exitCode}${task.signal ? ` (${task.signal})` : ""}`],
     ["error", error ? block(errorText(error)) : ""],
@@ -159,18 +159,18 @@ function facts(task: Detailed, now: number): [string, string][] {
 }
 
 function queueText({ queue, priority, slots, slotNumbers }: Detailed): string {
-  const facts = [
+  const parts = [
     queue,
     priority === 0 ? "" : `priority ${priority}`,
     slots === 1 ? "" : `${slots} slots`,
     slotNumbers === null ? "" : `number ${slotNumbers.join(", ")}`,
   ];
-  return facts.filter((fact) => fact !== "").join(", ");
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 /** Returns the requested limits: how often and how long the task may run. */
 function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: Detailed): string {
-  const facts = [
+  const parts = [
     retries === 0
       ? ""
       : `${counted(retries, "retry", "retries")}, back-off from ${formatDuration(backoffMs)}`,
@@ -178,7 +178,7 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
     attemptTimeoutMs === null ? "" : `${formatDuration(attemptTimeoutMs)} an attempt`,
     nice === null ? "" : `nice ${nice}`,
   ];
-  return facts.filter((fact) => fact !== "").join("; ");
+  return parts.filter((part) => part !== "").join("; ");
 }
 
 /** Returns the options of the submission that are not the usual ones. */
@@ -208,12 +208,12 @@ function withoutReason(task: Detailed): Detailed {
 function plannedText({ id, plannedPause }: Detailed, now: number): string {
   if (!plannedPause) return "";
   const { at, until, reason } = plannedPause;
-  const facts = [
+  const parts = [
     until ? `until ${whenText(until, now)}` : "",
     reason ? oneLine(reason) : "",
     `agentctl pause ${id} --at never takes it back`,
   ];
-  return `${whenText(at, now)} (${facts.filter((fact) => fact !== "").join(", ")})`;
+  return `${whenText(at, now)} (${parts.filter((part) => part !== "").join(", ")})`;
 }
 
 function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][] {
@@ -225,11 +225,11 @@ function checkpointLines({ checkpoints = [] }: Detailed, now: number): string[][
 
 function stepLines({ steps = [] }: Detailed, now: number): string[][] {
   return steps.map(({ name, n, startedAt, endedAt, size, unused }) => {
-    const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
+    const duration = formatDuration(Date.parse(endedAt) - Date.parse(startedAt));
     return [
       whenText(endedAt, now),
       `${oneLine(name)}${n > 0 ? ` (${n + 1})` : ""}`,
-      `${took}, ${sizeText(size)}${unused ? ", not asked for again since the resume" : ""}`,
+      `${duration}, ${sizeText(size)}${unused ? ", not asked for again since the resume" : ""}`,
     ];
   });
 }
@@ -237,14 +237,14 @@ function stepLines({ steps = [] }: Detailed, now: number): string[][] {
 function eventLines({ events = [] }: Detailed, now: number): string[][] {
   return events.map(({ seq, at, from, to, cause, actor, attempt }) => {
     const move = from === to ? (to ?? "") : `${from ?? "–"} → ${to ?? "–"}`;
-    const who = `${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
-    return [`${seq}`, whenText(at, now), move, who];
+    const origin = `${cause}, ${oneLine(actor)}${attempt ? `, attempt ${attempt}` : ""}`;
+    return [`${seq}`, whenText(at, now), move, origin];
   });
 }
 
 /** Returns the newest entries in aligned columns; only numbers are aligned to the right. */
-function newest(entries: string[][]): string[] {
-  const hidden = Math.max(0, entries.length - SHOWN);
+function newestLines(entries: string[][]): string[] {
+  const hidden = Math.max(0, entries.length - MAX_ENTRIES);
   const shown = entries.slice(hidden);
   const columns = (shown[0] ?? []).map((cell) => ({ title: "", isRight: /^\d+$/.test(cell) }));
   const lines = tableLines(columns, shown, undefined).slice(1);

@@ -7,33 +7,38 @@ import { whenText } from "../when.ts";
 type Detailed = Result<"tasks/get">["task"];
 
 interface Entry {
-  at: string;
-  until: string | null;
-  what: string;
-  how: string;
+  start: string;
+  end: string | null;
+  title: string;
+  outcome: string;
 }
 
 /** Returns one row for each attempt and each pause: when, what, how long, and the outcome. */
 export function timeLine(task: Detailed, now: number): string[][] {
   const entries = [...attemptsOf(task), ...pausesOf(task)];
   return entries
-    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
-    .map(({ at, until, what, how }) => [whenText(at, now), what, lasted(at, until, now), how]);
+    .sort((a, b) => Date.parse(a.start) - Date.parse(b.start))
+    .map(({ start, end, title, outcome }) => [
+      whenText(start, now),
+      title,
+      durationText(start, end, now),
+      outcome,
+    ]);
 }
 
-function lasted(at: string, until: string | null, now: number): string {
-  const ms = (until === null ? now : Date.parse(until)) - Date.parse(at);
+function durationText(start: string, end: string | null, now: number): string {
+  const ms = (end === null ? now : Date.parse(end)) - Date.parse(start);
   const rounded = ms < 10_000 ? ms : ms - (ms % 1000);
-  return `${formatDuration(Math.max(0, rounded))}${until === null ? " so far" : ""}`;
+  return `${formatDuration(Math.max(0, rounded))}${end === null ? " so far" : ""}`;
 }
 
 function attemptsOf({ attempts = [] }: Detailed): Entry[] {
   return attempts.map(({ n, pid, machine, startedAt, endedAt, outcome, exitCode, signal }) => {
-    const how = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
+    const outcomeText = [outcome, signal ?? (exitCode === null ? null : `exit ${exitCode}`)]
       .filter(Boolean)
       .join(", ");
     const where = `${pid === null ? "" : `, pid ${pid}`}${machine == null ? "" : ` on ${machine}`}`;
-    return { at: startedAt, until: endedAt, what: `attempt ${n}${where}`, how };
+    return { start: startedAt, end: endedAt, title: `attempt ${n}${where}`, outcome: outcomeText };
   });
 }
 
@@ -47,16 +52,18 @@ function pausesOf({ events = [], attempts = [], steps = [], pause }: Detailed): 
   );
   return pauses.map(({ seq, at, cause, actor, attempt, data }, index) => {
     const isLast = index === pauses.length - 1;
-    const ended = attempts.find(({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at);
-    const outcome = isLast ? pause?.outcome : (ended?.outcome ?? "frozen");
+    const endedAttempt = attempts.find(
+      ({ n, endedAt }) => n === attempt && endedAt !== null && endedAt <= at,
+    );
+    const outcome = isLast ? pause?.outcome : (endedAttempt?.outcome ?? "frozen");
     const step = steps.filter(({ endedAt }) => endedAt <= at).at(-1);
-    const facts = [
+    const parts = [
       outcome ?? "",
       step ? `after step ${JSON.stringify(oneLine(step.name))}` : "",
       typeof data?.reason === "string" ? oneLine(data.reason) : "",
-    ].filter((fact) => fact !== "");
+    ].filter((part) => part !== "");
     const next = events.find((event) => event.seq > seq && event.to !== null && event.to !== "suspended");
-    const what = cause === "pause" ? `paused by ${oneLine(actor)}` : `paused: ${cause}`;
-    return { at, until: next?.at ?? null, what, how: facts.join(", ") };
+    const title = cause === "pause" ? `paused by ${oneLine(actor)}` : `paused: ${cause}`;
+    return { start: at, end: next?.at ?? null, title, outcome: parts.join(", ") };
   });
 }
