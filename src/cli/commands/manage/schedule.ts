@@ -9,7 +9,7 @@ import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
 import { inWordsOf, usage } from "../../command/usage.ts";
 import { asTyped, isModule, runOptions, submissionOf } from "../../input/submission.ts";
-import { givenOptions } from "../../text/report/given-options.ts";
+import { submittedOptions } from "../../text/report/submission-options.ts";
 import { tableLines } from "../../text/table.ts";
 import { oneLine, shellLine } from "../../text/terminal-text.ts";
 import { ageText, untilText, whenText } from "../../text/when.ts";
@@ -285,7 +285,7 @@ function scheduleReport(entry: ScheduleJson, now: number): string[] {
     ["overlap", entry.overlap],
     ["missed", entry.missed],
     ...(entry.jitterMs > 0 ? [["jitter", formatDuration(entry.jitterMs)] as [string, string]] : []),
-    ...givenOptions(fields, now),
+    ...submittedOptions(fields, now),
   ];
   const width = Math.max(...rows.map(([key]) => key.length)) + 2;
   return [

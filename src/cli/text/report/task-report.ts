@@ -15,7 +15,7 @@ import {
 } from "../task-text.ts";
 import { block, oneLine } from "../terminal-text.ts";
 import { sizeText, untilText, whenText } from "../when.ts";
-import { givenOptions } from "./given-options.ts";
+import { submittedOptions } from "./submission-options.ts";
 import { timeLine } from "./time-line.ts";
 
 type Detailed = Result<"tasks/get">["task"];
@@ -183,7 +183,7 @@ function limitsText({ retries, backoffMs, timeoutMs, attemptTimeoutMs, nice }: D
 
 /** Returns the options of the submission that are not the usual ones. */
 function optionsText({ options = {} }: Detailed, now: number): string {
-  return givenOptions(options, now)
+  return submittedOptions(options, now)
     .map(([name, text]) => `${name}=${text}`)
     .join(" ");
 }

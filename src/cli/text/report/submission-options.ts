@@ -10,7 +10,7 @@ const USUAL_UMASK = 0o022;
  * Returns the fields of a submission as names and texts for a person: durations and times as people write them, objects
  * as JSON. Leaves out the umask and nice value of the caller's shell if they are usual; JSON output has all fields.
  */
-export function givenOptions(fields: Record<string, unknown>, now: number): [string, string][] {
+export function submittedOptions(fields: Record<string, unknown>, now: number): [string, string][] {
   return Object.entries(fields).flatMap(([name, value]) => rowsOf(name, value, now));
 }
 
