@@ -12,18 +12,18 @@ import { type Logs, logsOf, requireLogs } from "./task-files.ts";
 import type { More } from "./watch-tasks.ts";
 
 /** Which part of the logs is wanted. */
-export interface Wanted {
+export interface LogSelection {
   lines: number | undefined;
   /** Only the newest attempt. */
   last: boolean;
   attempt: number | undefined;
   /** Only attempts that printed something since then, in ms since 1970. */
   since: number | undefined;
-  fits: RegExp | undefined;
+  pattern: RegExp | undefined;
 }
 
 /** Returns the attempts of a task that are wanted. */
-export function wantedLogs(logs: Logs["logs"], selection: Wanted): Logs["logs"] {
+export function selectLogs(logs: Logs["logs"], selection: LogSelection): Logs["logs"] {
   const { last, attempt, since } = selection;
   const chosen = attempt === undefined ? [...logs] : logs.filter((log) => log.attempt === attempt);
   const newest = last ? chosen.slice(-1) : chosen;
@@ -33,12 +33,12 @@ export function wantedLogs(logs: Logs["logs"], selection: Wanted): Logs["logs"] 
 /** Prints the logs of the tasks: `print` one after the other, `follow` as the output comes. */
 export class ManyLogs {
   readonly #context: Context;
-  readonly #selection: Wanted;
+  readonly #selection: LogSelection;
   readonly #paint: Paint;
   readonly #width: number;
   readonly #cutters = new Map<number, LineCutter>();
 
-  constructor(context: Context, selection: Wanted, paint: Paint, tasks: readonly TaskJson[]) {
+  constructor(context: Context, selection: LogSelection, paint: Paint, tasks: readonly TaskJson[]) {
     this.#context = context;
     this.#selection = selection;
     this.#paint = paint;
@@ -50,7 +50,7 @@ export class ManyLogs {
       if (this.#context.out.gone.aborted) return;
       const response = await this.#logsOf(task);
       const cutter = this.#cutterOf(task);
-      const selected = wantedLogs(response.logs, this.#selection);
+      const selected = selectLogs(response.logs, this.#selection);
       const { lines: count } = this.#selection;
       for (const log of count === undefined ? selected : selected.slice(-1))
         await printFile(log, count, (chunk) => cutter.push(chunk));
@@ -104,7 +104,7 @@ export class ManyLogs {
     const cutter = new LineCutter(
       (line) => this.#context.out.bytes(line),
       `${name} | `,
-      this.#selection.fits,
+      this.#selection.pattern,
     );
     this.#cutters.set(task.id, cutter);
     return cutter;

@@ -12,7 +12,7 @@ import { usage } from "../../command/usage.ts";
 import { selectedIds } from "../../follow/answers.ts";
 import { attend } from "../../follow/attend.ts";
 import { LineCutter } from "../../follow/line-cutter.ts";
-import { ManyLogs, type Wanted, wantedLogs } from "../../follow/many-logs.ts";
+import { type LogSelection, ManyLogs, selectLogs } from "../../follow/many-logs.ts";
 import { type Logs, logsOf, requireLogs } from "../../follow/task-files.ts";
 import {
   isOne,
@@ -55,12 +55,12 @@ export const logs = command({
   reads: true,
   async run(context, ids, { follow, lines, raw, attempt, last, since, grep, ...selectors }) {
     const selection = selectionOf(ids, selectors);
-    const filter: Wanted = {
+    const filter: LogSelection = {
       lines,
       last,
       attempt,
       since: since === undefined ? undefined : Date.parse(since),
-      fits: grep,
+      pattern: grep,
     };
     if (!isOne(selection)) return await printManyLogs(context, selection, filter, follow);
     const [id = ""] = ids;
@@ -77,7 +77,7 @@ export const logs = command({
       !context.out.json
     )
       throw usage(`task ${id} has no attempt ${attempt}`, { hint: `agentctl show ${id}` });
-    const selectedLogs = { ...allLogs, logs: wantedLogs(allLogs.logs, filter) };
+    const selectedLogs = { ...allLogs, logs: selectLogs(allLogs.logs, filter) };
     if (context.out.json) return printJson(context, selectedLogs);
     const cutter = new LineCutter((line) => context.out.bytes(line), "", grep);
     const print = grep ? (chunk: Buffer) => cutter.push(chunk) : (chunk: Buffer) => context.out.bytes(chunk);
@@ -109,7 +109,7 @@ function parsePattern(text: string): RegExp {
 async function printManyLogs(
   context: Context,
   selection: Selection,
-  filter: Wanted,
+  filter: LogSelection,
   follow: boolean,
 ): Promise<number> {
   const { out, clock } = context;
