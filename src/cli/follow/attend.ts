@@ -34,7 +34,7 @@ export interface Attendance {
   cancelOnExit?: boolean;
   timeoutMs?: number;
   /** Whether we are done with a task; by default, when it has ended. */
-  isOver?: (task: TaskJson) => boolean;
+  isDone?: (task: TaskJson) => boolean;
   /** Whether the end of this task is enough to be done with all. */
   isEnough?: (task: TaskJson | AgentctlError) => boolean;
   /** The command that follows the tasks again. */
@@ -46,13 +46,13 @@ export interface Attendance {
 /** The last known state of each task, or why it cannot be seen. `left` is the exit code if we left before the end. */
 export interface Attended {
   seen: ReadonlyMap<number, TaskJson | AgentctlError>;
-  left: number | undefined;
+  exitCode: number | undefined;
 }
 
 /** Resolves when we are done with all tasks, or something else ends it. Prints its own failure. */
 export async function attend(context: Context, attendance: Attendance): Promise<Attended> {
   const { out } = context;
-  const { ids, isOver = hasEnded, more } = attendance;
+  const { ids, isDone = hasEnded, more } = attendance;
   const tails = new Tails(attendance);
   const seen = new Map<number, TaskJson | AgentctlError>();
   const notices = new Notices(context, ids.length > 1 || more !== undefined);
@@ -65,7 +65,7 @@ export async function attend(context: Context, attendance: Attendance): Promise<
       async (id, task, rpc) => {
         seen.set(id, task);
         if ("state" in task) await tails.update(task, async () => (await logsOf(context, rpc, { id })).logs);
-        const isEnd = !("state" in task) || isOver(task);
+        const isEnd = !("state" in task) || isDone(task);
         if (isEnd && attendance.isEnough?.(task)) earlyExit.finish();
         if (isEnd) return true;
         await notices.update(task, () => tails.drained());
@@ -76,10 +76,10 @@ export async function attend(context: Context, attendance: Attendance): Promise<
       more,
     );
     if (earlyExit.exitCode === undefined || earlyExit.exitCode === PAUSED) await tails.drained();
-    return { seen, left: earlyExit.exitCode };
+    return { seen, exitCode: earlyExit.exitCode };
   } catch (error) {
     await reportFailure(error, out, context);
-    return { seen, left: OWN_FAILURE };
+    return { seen, exitCode: OWN_FAILURE };
   } finally {
     unwatch();
     notices.end();

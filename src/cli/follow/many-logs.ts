@@ -63,7 +63,7 @@ export class ManyLogs {
     const ids = tasks.map(({ id }) => id);
     const tails = new Map<number, LogTail>();
     for (const task of tasks) tails.set(task.id, await this.#startedTail(task));
-    const { left } = await attend(this.#context, {
+    const { exitCode: left } = await attend(this.#context, {
       ids,
       tailOf: (task) => tails.get(task.id) ?? this.#tailOf(task),
       comeBack,

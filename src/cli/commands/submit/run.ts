@@ -125,7 +125,7 @@ async function followTask(
   else if (!out.json) out.line(String(id));
   const heading = (attempt: number) => (attempt > 1 ? out.note(`── attempt ${attempt} ──`) : undefined);
   const tail = options.follow ? await loadTail(out, heading) : {};
-  const { seen, left: earlyExitCode } = await attend(context, {
+  const { seen, exitCode: earlyExitCode } = await attend(context, {
     ids: [id],
     exitOnPause: options.exitOnPause,
     cancelOnExit: options.cancelOnExit,

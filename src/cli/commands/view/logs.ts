@@ -188,7 +188,7 @@ async function followLogs(
     printHeading(out, log.attempt);
     await tail.startAt(log, files, offset);
   }
-  const { left: exitCode } = await attend(context, {
+  const { exitCode } = await attend(context, {
     ids: [task.id],
     tail,
     comeBack: `agentctl logs -f ${task.id}`,

@@ -83,7 +83,7 @@ async function waitFor(context: Context, wait: Wait, answers: Answer[]): Promise
   if (waitedIds.length === 0 || hasFailedFast) return conclude(context, selection, answers);
   const outcome = await attend(context, {
     ids: [...new Set(waitedIds)],
-    isOver: (task) => isFinished(task, waitOptions),
+    isDone: (task) => isFinished(task, waitOptions),
     isEnough: (task) => waitOptions.any || (waitOptions.failFast && !isDone(task, waitOptions)),
     exitOnPause: waitOptions.exitOnPause,
     cancelOnExit: waitOptions.cancelOnExit,
@@ -96,7 +96,7 @@ async function waitFor(context: Context, wait: Wait, answers: Answer[]): Promise
       ? {}
       : { timeoutMs: Math.max(0, since + waitOptions.timeout - context.clock.now()) }),
   });
-  if (outcome.left === OWN_FAILURE) return OWN_FAILURE;
+  if (outcome.exitCode === OWN_FAILURE) return OWN_FAILURE;
   const initialIds = new Set(waitedIds);
   const laterAnswers = [...outcome.seen].flatMap(([id, task]) =>
     initialIds.has(id) || !("state" in task) ? [] : [{ id, ok: true, changed: false, task, exitCode: 0 }],
@@ -122,7 +122,7 @@ async function concludeWait(
   context: Context,
   selection: Selection,
   before: readonly Answer[],
-  { seen, left: earlyExitCode }: Attended,
+  { seen, exitCode: earlyExitCode }: Attended,
   waitOptions: WaitValues,
 ): Promise<number> {
   const { out } = context;
