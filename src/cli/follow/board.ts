@@ -42,7 +42,7 @@ export class Board {
   }
 
   /** Fetches what has changed since the last time; returns whether anything has. */
-  async learn(rpc: RpcClient): Promise<boolean> {
+  async refresh(rpc: RpcClient): Promise<boolean> {
     const changed = [...this.#changed];
     if (!this.#isStale && changed.length === 0) return false;
     this.#changed.clear();
@@ -59,7 +59,7 @@ export class Board {
   }
 
   /** Fetches what changes without an event: the progress of working tasks, and what the waiting ones wait for. */
-  async look(rpc: RpcClient, visible: readonly TaskJson[], isSlowTurn: boolean): Promise<boolean> {
+  async poll(rpc: RpcClient, visible: readonly TaskJson[], isSlowTurn: boolean): Promise<boolean> {
     const working = visible.some(({ state }) => state === "working");
     const waiting = visible.filter(({ state }) => state === "submitted" || state === "resumed");
     const requests: Params<"tasks/list">[] = working ? [{ state: ["working"], limit: WORKING_LIMIT }] : [];

@@ -146,7 +146,7 @@ class Watch {
   async #refresh(rpc: RpcClient): Promise<void> {
     const { mono } = this.#context.clock;
     const startedAt = mono();
-    if (await this.#board.learn(rpc)) this.#applyBoard();
+    if (await this.#board.refresh(rpc)) this.#applyBoard();
     this.#queryCostMs = mono() - startedAt;
   }
 
@@ -164,7 +164,7 @@ class Watch {
     this.#ticks += 1;
     const isQueryTick = this.#ticks % TICKS_PER_QUERY === 0;
     // Without a daemon there is nothing to query until the next one runs.
-    const hasChanged = await (rpc && this.#board.look(rpc, visible, isQueryTick).catch(() => false));
+    const hasChanged = await (rpc && this.#board.poll(rpc, visible, isQueryTick).catch(() => false));
     if (hasChanged) this.#applyBoard();
     this.#draw();
   }
