@@ -43,7 +43,7 @@ export interface Attendance {
   interrupt?: Interrupt | undefined;
 }
 
-/** The last known state of each task, or why it cannot be seen. `left` is the exit code if we left before the end. */
+/** The last known state of each task, or why it cannot be seen. `exitCode` is set if we left before the end. */
 export interface Attended {
   seen: ReadonlyMap<number, TaskJson | AgentctlError>;
   exitCode: number | undefined;

@@ -6,6 +6,7 @@ import { matchText, nextMatch, searchFrom, updateSearch } from "./log-search.ts"
 import { orderNames, QUEUE_PREFIX } from "./task-order.ts";
 import { logPage, maxScroll, pageRows } from "./watch-layout.ts";
 import {
+  type Action,
   arrange,
   chosenTask,
   type Log,
@@ -15,24 +16,23 @@ import {
   type Size,
   type State,
   topRow,
-  type Wish,
 } from "./watch-state.ts";
 
-export interface Pressed {
+export interface KeyResult {
   state: State;
-  wish?: Wish;
+  action?: Action;
 }
 
 /** Returns the state of the screen after a key. */
-export function pressed(before: State, key: Key, size: Size): Pressed {
-  if (key.name === "^c") return { state: before, wish: { act: "quit" } };
+export function handleKey(before: State, key: Key, size: Size): KeyResult {
+  if (key.name === "^c") return { state: before, action: { act: "quit" } };
   const state = { ...before, message: "", doomed: undefined };
   const after = handleByMode(before, state, key, size);
-  return { ...after, state: settled(after.state, size) };
+  return { ...after, state: scrollToMark(after.state, size) };
 }
 
 /** Scrolls to the marked row, which may be off the screen after the rows or the size have changed. */
-export function settled(state: State, size: Size): State {
+export function scrollToMark(state: State, size: Size): State {
   const room = pageRows(state, size);
   const taskIndex = state.shown.findIndex(({ id }) => id === state.task.marked);
   const queueIndex = state.queues.findIndex(({ name }) => name === state.queue.marked);
@@ -43,12 +43,12 @@ export function settled(state: State, size: Size): State {
   };
 }
 
-function handleByMode(before: State, state: State, key: Key, size: Size): Pressed {
+function handleByMode(before: State, state: State, key: Key, size: Size): KeyResult {
   if (state.mode === "help") return handleHelpKey(state, key);
   if (state.mode === "filter") return handleFilterKey(state, key, size);
   if (state.mode === "search") return handleSearchKey(state, key, size);
   if (state.mode === "answer") return handleAnswerKey(state, key);
-  if (key.name === "q") return { state, wish: { act: "quit" } };
+  if (key.name === "q") return { state, action: { act: "quit" } };
   if (key.name === "escape") return { state: goBack(state) };
   if (key.text === "?") return { state: { ...state, mode: "help" } };
   if (key.name === "tab") return { state: switchPane(state, key.isShifted ? -1 : 1) };
@@ -64,22 +64,22 @@ function handleByMode(before: State, state: State, key: Key, size: Size): Presse
   return handleTaskKey(before, state, key);
 }
 
-function handleHelpKey(state: State, { name, text }: Key): Pressed {
-  if (name === "q") return { state, wish: { act: "quit" } };
+function handleHelpKey(state: State, { name, text }: Key): KeyResult {
+  if (name === "q") return { state, action: { act: "quit" } };
   return {
     state: name === "escape" || name === "return" || text === "?" ? { ...state, mode: "keys" } : state,
   };
 }
 
 /** Handles a key in the filter. Each letter narrows the shown tasks at once. */
-function handleFilterKey(state: State, key: Key, size: Size): Pressed {
+function handleFilterKey(state: State, key: Key, size: Size): KeyResult {
   if (key.name === "escape") return { state: arrange({ ...state, mode: "keys", filter: "" }) };
   if (key.name === "return") return { state: { ...state, mode: "keys" } };
   return { state: move(state, key, size) ?? arrange({ ...state, filter: editText(state.filter, key) }) };
 }
 
 /** Handles a key in the search. Each letter shows the newest line that contains the typed text. */
-function handleSearchKey(state: State, key: Key, size: Size): Pressed {
+function handleSearchKey(state: State, key: Key, size: Size): KeyResult {
   const { log } = state;
   const done: State = { ...state, mode: "keys" };
   if (!log) return { state: done };
@@ -106,12 +106,12 @@ function pageOf(state: State, size: Size) {
   return { rows: logPage(state, size), columns: size.columns };
 }
 
-function handleAnswerKey(state: State, key: Key): Pressed {
+function handleAnswerKey(state: State, key: Key): KeyResult {
   const { answering } = state;
   const done: State = { ...state, mode: "keys", answering: undefined };
   if (!answering || key.name === "escape") return { state: done };
   if (key.name !== "return") return { state: { ...state, answering: answeringAfter(answering, key) } };
-  return { state: done, wish: { act: "answer", id: answering.id, text: answering.text } };
+  return { state: done, action: { act: "answer", id: answering.id, text: answering.text } };
 }
 
 /** Handles Esc, which goes back to all tasks, one step at a time. */
@@ -170,18 +170,18 @@ function clamp(index: number, last: number): number {
   return Math.max(0, Math.min(index, last));
 }
 
-function handleQueueKey(state: State, key: Key): Pressed {
+function handleQueueKey(state: State, key: Key): KeyResult {
   const queue = markedQueue(state);
   if (!queue) return { state };
   const { name, held } = queue;
-  if (key.name === "h") return { state, wish: { act: held ? "release queue" : "hold queue", name } };
+  if (key.name === "h") return { state, action: { act: held ? "release queue" : "hold queue", name } };
   // Show the tasks of the queue by setting the filter.
   if (key.name === "return")
     return { state: arrange({ ...state, pane: "tasks", filter: `${QUEUE_PREFIX}${name}` }) };
   return { state };
 }
 
-function handleTaskKey(before: State, state: State, key: Key): Pressed {
+function handleTaskKey(before: State, state: State, key: Key): KeyResult {
   const task = chosenTask(state);
   if (!task) return { state };
   const { id } = task;
@@ -190,14 +190,14 @@ function handleTaskKey(before: State, state: State, key: Key): Pressed {
     case "l":
       return { state: state.pane === "log" ? state : openPane(state, "log") };
     case "p":
-      return { state, wish: { act: "pause", id } };
+      return { state, action: { act: "pause", id } };
     case "r":
-      return { state, wish: { act: "resume", id } };
+      return { state, action: { act: "resume", id } };
     case "h":
-      return { state, wish: { act: task.held ? "release" : "hold", id } };
+      return { state, action: { act: task.held ? "release" : "hold", id } };
     case "c":
       // The second press in a row cancels the task.
-      if (before.cancelId === id) return { state, wish: { act: "cancel", id } };
+      if (before.cancelId === id) return { state, action: { act: "cancel", id } };
       if (isTerminal(task.state)) return { state: { ...state, message: `task ${id} has ended already` } };
       return { state: { ...state, cancelId: id, message: `press c again to cancel task ${id}` } };
     case "a": {

@@ -48,7 +48,7 @@ export interface State {
 }
 
 /** A request to the daemon, or to quit. */
-export type Wish =
+export type Action =
   | { act: "pause" | "resume" | "cancel" | "hold" | "release"; id: number }
   | { act: "answer"; id: number; text: string }
   | { act: "hold queue" | "release queue"; name: string }

@@ -9,19 +9,19 @@ import { Board } from "../../follow/board.ts";
 import { Interrupt } from "../../follow/interrupt.ts";
 import { LogLines } from "../../follow/log-lines.ts";
 import { selectorOf, selectorOptions } from "../../input/selection.ts";
+import { pendingText, performAction } from "../../screen/actions.ts";
 import { FullScreen, type Key } from "../../screen/full-screen.ts";
-import { pressed, settled } from "../../screen/keys.ts";
+import { handleKey, scrollToMark } from "../../screen/keys.ts";
 import { pageRows } from "../../screen/watch-layout.ts";
 import {
+  type Action,
   emptyState,
   type State,
-  type Wish,
   withLogLines,
   withQueues,
   withTasks,
 } from "../../screen/watch-state.ts";
 import { logLine, viewLines } from "../../screen/watch-view.ts";
-import { beforeWords, fulfilled } from "../../screen/wishes.ts";
 import type { Paint } from "../../text/paint.ts";
 
 /** The shortest time between two queries for changes, in ms. */
@@ -183,7 +183,7 @@ class Watch {
   #draw(): void {
     const screen = this.#screen;
     if (!screen) return;
-    this.#state = settled(this.#state, screen.size);
+    this.#state = scrollToMark(this.#state, screen.size);
     screen.draw(viewLines(this.#state, screen.size, this.#context.clock.now(), this.#paint));
   }
 
@@ -195,7 +195,7 @@ class Watch {
   #handleKey(key: Key): void {
     const screen = this.#screen;
     if (!screen) return;
-    const { state, wish } = pressed(this.#state, key, screen.size);
+    const { state, action: wish } = handleKey(this.#state, key, screen.size);
     this.#state = state;
     if (state.log?.id !== this.#logTaskId) this.#showLog(state.log?.id);
     this.#draw();
@@ -203,14 +203,14 @@ class Watch {
   }
 
   /** Does what the user asked for, and shows the result or the error. */
-  async #fulfil(wish: Wish): Promise<void> {
+  async #fulfil(wish: Action): Promise<void> {
     if (wish.act === "quit") return this.#stop.abort();
     const rpc = this.#rpc;
     if (!rpc) return this.#showMessage("there is no daemon at the moment");
-    this.#showMessage(beforeWords(wish));
+    this.#showMessage(pendingText(wish));
     try {
       const { clock } = this.#context;
-      this.#showMessage(await fulfilled(rpc, wish, actor(this.#context), () => clock.now()));
+      this.#showMessage(await performAction(rpc, wish, actor(this.#context), () => clock.now()));
     } catch (error) {
       this.#showMessage(asAgentctlError(error).message);
     }

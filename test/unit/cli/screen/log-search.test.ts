@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pressed, settled } from "../../../../src/cli/screen/keys.ts";
+import { handleKey, scrollToMark } from "../../../../src/cli/screen/keys.ts";
 import { highlight } from "../../../../src/cli/screen/log-search.ts";
 import { emptyState, type State, withLogLines, withTasks } from "../../../../src/cli/screen/watch-state.ts";
 import { viewLines } from "../../../../src/cli/screen/watch-view.ts";
@@ -23,12 +23,12 @@ function stateAfter(
     text: key.length === 1 ? key : "",
     isShifted: false,
   });
-  return keys.reduce((state, key) => pressed(state, keyOf(key), size).state, before);
+  return keys.reduce((state, key) => handleKey(state, keyOf(key), size).state, before);
 }
 
 function opened(lines: readonly string[]): State {
-  const tasks = settled(withTasks(emptyState, [aTask({ id: 1 })]), size);
-  const log = pressed(tasks, { name: "return", text: "", isShifted: false }, size).state;
+  const tasks = scrollToMark(withTasks(emptyState, [aTask({ id: 1 })]), size);
+  const log = handleKey(tasks, { name: "return", text: "", isShifted: false }, size).state;
   return withLogLines(log, 1, lines);
 }
 

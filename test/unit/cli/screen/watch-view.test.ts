@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pressed, settled } from "../../../../src/cli/screen/keys.ts";
+import { handleKey, scrollToMark } from "../../../../src/cli/screen/keys.ts";
 import { wrapLine } from "../../../../src/cli/screen/watch-layout.ts";
 import { emptyState, type State, withQueues, withTasks } from "../../../../src/cli/screen/watch-state.ts";
 import { logLine, logRows, viewLines } from "../../../../src/cli/screen/watch-view.ts";
@@ -27,8 +27,8 @@ const NOW_ISO = new Date(NOW).toISOString();
 
 /** Returns the state after these keys. A text of several characters is the name of a key. */
 function stateAfter(keys: readonly string[], tasks: readonly TaskJson[], at = size): State {
-  const first = settled(withQueues(withTasks(emptyState, tasks), [queue]), at);
-  return keys.reduce((state, key) => pressed(state, keyOf(key), at).state, first);
+  const first = scrollToMark(withQueues(withTasks(emptyState, tasks), [queue]), at);
+  return keys.reduce((state, key) => handleKey(state, keyOf(key), at).state, first);
 }
 
 function keyOf(key: string) {
@@ -36,7 +36,7 @@ function keyOf(key: string) {
 }
 
 function wish(keys: readonly string[], tasks: readonly TaskJson[]) {
-  return pressed(stateAfter(keys.slice(0, -1), tasks), keyOf(keys.at(-1) ?? ""), size).wish;
+  return handleKey(stateAfter(keys.slice(0, -1), tasks), keyOf(keys.at(-1) ?? ""), size).action;
 }
 
 const lines = (state: State, at = size) => viewLines(state, at, NOW, plainPaint);
@@ -98,7 +98,7 @@ describe("the screen", () => {
     expect(shownIds(lines(stateAfter(["end", "up"], many)))).toEqual([25, 26, 27, 28, 29, 30]);
     expect(shownIds(lines(stateAfter(["end", "pageup", "up"], many)))).toEqual([24, 25, 26, 27, 28, 29]);
     expect(shownIds(lines(stateAfter(["end", "home"], many)))).toEqual([1, 2, 3, 4, 5, 6]);
-    const shorter = settled(withTasks(stateAfter(["end"], many), many.slice(0, 8)), size);
+    const shorter = scrollToMark(withTasks(stateAfter(["end"], many), many.slice(0, 8)), size);
     expect(shownIds(lines(shorter))).toEqual([3, 4, 5, 6, 7, 8]);
     expect(shorter.task.marked).toBe(8);
   });
@@ -145,7 +145,7 @@ describe("keys", () => {
     const kept = stateAfter([..."/of=q", "return"], tasks);
     expect([kept.shown.map(({ id }) => id), kept.task.marked]).toEqual([[3], 3]);
     expect(lines(kept)[0]).toContain('1 of 3 with "of=q"');
-    expect(pressed(kept, keyOf("escape"), size).state.shown).toHaveLength(3);
+    expect(handleKey(kept, keyOf("escape"), size).state.shown).toHaveLength(3);
   });
 
   test("Enter on a queue shows only the tasks of that queue", () => {
@@ -224,7 +224,9 @@ describe("keys", () => {
     expect(
       [["tab"], ["tab", "tab"], ["tab", "tab", "tab"]].map((keys) => stateAfter(keys, many).pane),
     ).toEqual(["queues", "log", "tasks"]);
-    expect(pressed(stateAfter([], many), { ...keyOf("tab"), isShifted: true }, size).state.pane).toBe("log");
+    expect(handleKey(stateAfter([], many), { ...keyOf("tab"), isShifted: true }, size).state.pane).toBe(
+      "log",
+    );
     expect(stateAfter(["return", "escape"], many).pane).toBe("tasks");
     expect(stateAfter(["?", "escape"], many).mode).toBe("keys");
     expect(lines(stateAfter(["?"], many), { rows: 24, columns: 80 }).join("\n")).toMatch(
@@ -239,7 +241,7 @@ describe("a log", () => {
   const scrolled = (keys: readonly string[], text = numbered) => {
     const first = stateAfter(["return"], many);
     const filled: State = { ...first, log: { id: 1, lines: text, below: 0 } };
-    return keys.reduce((state, key) => pressed(state, keyOf(key), size).state, filled);
+    return keys.reduce((state, key) => handleKey(state, keyOf(key), size).state, filled);
   };
   const shown = (keys: readonly string[]) => {
     const all = lines(scrolled(keys)).filter((line) => line.startsWith("line "));
