@@ -44,7 +44,7 @@ export function localHome(env: Environment): ChosenHome {
 }
 
 /** Returns the destination of `move --to`: a host or a context. */
-export function placeOf(env: Environment, text: string): ChosenHome {
+export function resolveDestination(env: Environment, text: string): ChosenHome {
   return /^\w+:\/\//.test(text)
     ? resolveHost(env, text, "--to")
     : resolveContext(env, readContexts(env), text);

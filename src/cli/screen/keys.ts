@@ -1,4 +1,4 @@
-/** What each key does: it makes a new state, and perhaps a request (a wish). */
+/** What each key does: it makes a new state, and perhaps an action. */
 import { isTerminal } from "../../core/machine.ts";
 import { answeringAfter, answeringOf, editText } from "./answering.ts";
 import type { Key } from "./full-screen.ts";

@@ -1,4 +1,4 @@
-/** What `watch` shows, as a value. A key makes a new state, and perhaps a request (a wish). */
+/** What `watch` shows, as a value. A key makes a new state, and perhaps an action. */
 import type { QueueJson, TaskJson } from "../../protocol/methods.ts";
 import type { Answering } from "./answering.ts";
 import { type OrderName, shownTasks } from "./task-order.ts";

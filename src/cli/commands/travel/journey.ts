@@ -4,7 +4,7 @@ import { isGone } from "../../../client/persist.ts";
 import { AgentctlError, type ErrorName } from "../../../core/errors.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
-import { placeOf } from "../../command/choose-home.ts";
+import { resolveDestination } from "../../command/choose-home.ts";
 import type { Context } from "../../command/context.ts";
 import { actor } from "../../command/session.ts";
 import { Interrupt } from "../../follow/interrupt.ts";
@@ -183,7 +183,7 @@ export class Journey {
   /** Returns where the task runs there. Throws a usage error for a path that means nothing there. */
   #targetPaths(): { cwd?: string; module?: string } {
     const { cwd, module } = this.#options;
-    const target = { ...this.#context, host: placeOf(this.#context.env, this.#to).host };
+    const target = { ...this.#context, host: resolveDestination(this.#context.env, this.#to).host };
     return {
       ...(cwd === undefined ? {} : { cwd: absolutePath(target, cwd) }),
       ...(module === undefined ? {} : { module: absolutePath(target, module) }),

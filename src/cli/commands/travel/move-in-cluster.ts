@@ -4,7 +4,7 @@ import { isTerminal } from "../../../core/machine.ts";
 import { isMachine } from "../../../home/cluster-file.ts";
 import type { TaskJson } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
-import { placeOf } from "../../command/choose-home.ts";
+import { resolveDestination } from "../../command/choose-home.ts";
 import type { Context } from "../../command/context.ts";
 import { actor } from "../../command/session.ts";
 
@@ -15,9 +15,12 @@ export async function isMachineHere({ host, paths }: Context, to: string): Promi
 }
 
 /** Returns the place of another home. In a cluster, an unknown name may mean a machine: throws `MachineNotFound`. */
-export function resolvePlace({ env, host, paths }: Context, to: string): ReturnType<typeof placeOf> {
+export function resolvePlace(
+  { env, host, paths }: Context,
+  to: string,
+): ReturnType<typeof resolveDestination> {
   try {
-    return placeOf(env, to);
+    return resolveDestination(env, to);
   } catch (error) {
     const canMeanMachine = host === null && isMachine(paths);
     if (!canMeanMachine || asAgentctlError(error).name !== "ContextNotFound") throw error;
