@@ -79,8 +79,10 @@ function entryOf(path: string, verb: string, spec: Command): Omit<Entry, keyof t
       offer: choices.length > 0 ? choicesOf(flags, choices) : valueOffer(flags, path),
     })),
     operands: spec.args.map(([operand]) => offerOf(placeholderOf(operand) ?? "", verb, path)),
-    takesMarkedProgram: spec.marks ?? false,
-    program: spec.mayFollow ? spec.args.findIndex(([operand]) => operand === "<program>") : undefined,
+    takesMarkedProgram: spec.takesMarkedProgram ?? false,
+    program: spec.acceptsOptionsAfter
+      ? spec.args.findIndex(([operand]) => operand === "<program>")
+      : undefined,
     isMany: spec.args.at(-1)?.[0].includes("...") ?? false,
   };
 }

@@ -117,9 +117,9 @@ export interface CommandSpec<O extends Specs> {
    * Only for a command whose operands are another program's command line: returns whether options may still follow
    * these operands. `isMarked` says that `--` stood before them.
    */
-  mayFollow?: (operands: string[], isMarked: boolean, context: Context) => boolean;
+  acceptsOptionsAfter?: (operands: string[], isMarked: boolean, context: Context) => boolean;
   /** Returns the operand to use when none is given with these options. */
-  meant?: (given: Readonly<Record<string, unknown>>) => string | undefined;
+  defaultOperand?: (given: Readonly<Record<string, unknown>>) => string | undefined;
   /** The command only reads: without a home it sees an empty one, and creates neither home nor daemon. */
   reads?: boolean;
   /** The command needs no home. */
@@ -127,9 +127,9 @@ export interface CommandSpec<O extends Specs> {
   /** The command works on the files or processes of a home: refused for the daemon of another machine. */
   isLocal?: boolean;
   /** Others reach a home of this machine through this command: it ignores what would choose another home. */
-  isHere?: boolean;
+  ignoresTarget?: boolean;
   /** A program may follow `--`; `args` then has the `--` in front of it. */
-  marks?: true;
+  takesMarkedProgram?: true;
   /** Runs the command; resolves with the exit code. `isMarked` says that `--` stood before the operands. */
   run(context: Context, args: string[], options: ValuesOf<O>, isMarked: boolean): Promise<number>;
 }

@@ -73,7 +73,7 @@ async function execute(
       return { out, code: 0 };
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
-    if (!command.isHomeless && !command.isHere) home = chooseHome(env, parsed);
+    if (!command.isHomeless && !command.ignoresTarget) home = chooseHome(env, parsed);
     prepare(home, command, title, caller);
     const { host, paths } = home;
     const reads = command.reads ?? false;

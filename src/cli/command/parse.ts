@@ -32,7 +32,7 @@ export async function parse(
   words: string[],
   context: Pick<Context, "cwd" | "env">,
 ): Promise<Parsed> {
-  const mark = spec.marks ? words.indexOf("--") : -1;
+  const mark = spec.takesMarkedProgram ? words.indexOf("--") : -1;
   if (mark >= 0) {
     const front = await parse(spec, title, words.slice(0, mark), context);
     return front.help ? front : { ...front, args: [...front.args, ...words.slice(mark)] };
@@ -55,9 +55,9 @@ export async function parse(
   };
   const front = splitLeading(spec, title, words, buildCommander);
   const rest = front.rest;
-  let parser = parseWords(rest, spec.mayFollow !== undefined);
+  let parser = parseWords(rest, spec.acceptsOptionsAfter !== undefined);
   const isMarked = rest[rest.length - parser.args.length - 1] === "--";
-  if (spec.mayFollow?.(parser.args, isMarked, context as Context)) parser = parseWords(rest, false);
+  if (spec.acceptsOptionsAfter?.(parser.args, isMarked, context as Context)) parser = parseWords(rest, false);
   const values = { ...front.values, ...parser.opts() };
   if (values.help) return { help: true };
   const args = [...front.operands, ...operandsOf(spec, words, values, parser.args)];
@@ -83,7 +83,7 @@ function operandsOf(
 ): string[] {
   const required = spec.args.filter(([name]) => name.startsWith("<"));
   if (args.length >= required.length) return args;
-  const fallback = args.length === 0 ? spec.meant?.(values) : undefined;
+  const fallback = args.length === 0 ? spec.defaultOperand?.(values) : undefined;
   if (fallback !== undefined) return [fallback];
   for (const option of Object.values(spec.options)) {
     const attribute = attributeOf(longName(option));
@@ -125,7 +125,7 @@ function splitLeading(
 
 /** Parses words without options, the usual case, without loading commander. Undefined if there are options. */
 function parsePlain(
-  { mayFollow }: Command,
+  { acceptsOptionsAfter: mayFollow }: Command,
   words: string[],
   context: Context,
 ): { args: string[]; isMarked: boolean } | undefined {

@@ -19,12 +19,12 @@ export const detach = command({
   ],
   options: {},
   // Options after the program's name belong to that program.
-  mayFollow: () => false,
+  acceptsOptionsAfter: () => false,
   examples: [
     ["detach -- my-server --port 8080", "in a script that agentctl runs; prints the pid of the server"],
     ["detach -- sh -c 'exec my-server >server.log 2>&1'", "with its output in a file of its own"],
   ],
-  isHere: true,
+  ignoresTarget: true,
   async run(context, [program, ...args]) {
     const pid = await start(context, program as string, args);
     if (context.out.json) context.out.data({ pid });

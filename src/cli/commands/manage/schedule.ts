@@ -63,7 +63,7 @@ const add = command({
     ],
     ["schedule add --replace backup '0 4 * * *' -- ./backup.sh --full", "from now on at four"],
   ],
-  mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
+  acceptsOptionsAfter: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(
     context,
     [name = "", expression = "", ...operands],

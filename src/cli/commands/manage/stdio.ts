@@ -11,7 +11,7 @@ export const stdio = command({
   args: [],
   options: {},
   examples: [["daemon stdio", "JSON-RPC 2.0, one message a line, as on the socket"]],
-  isHere: true,
+  ignoresTarget: true,
   async run(context) {
     const { paths, env } = context;
     (await connect({ paths, env, start: "always", anyVersion: true })).close();

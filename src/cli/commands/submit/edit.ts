@@ -15,7 +15,7 @@ export const edit = command({
     "Queue and slots can change while a task is not working; --after, --at and --delay while it waits to start; " +
     "--cwd, --env and the program before its first start. Each edit is an event with the old and the new values.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
-  marks: true,
+  takesMarkedProgram: true,
   options: {
     ...editOptions,
     all: flag("-a, --all", "every open task"),

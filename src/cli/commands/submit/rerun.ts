@@ -22,7 +22,7 @@ export const rerun = command({
     "stopped: at its last checkpoint, with the results of its steps. Both copy its folder. Dependencies between tasks " +
     "that are rerun together are kept; a task that never started waits for what the old one waited for.",
   args: [["[tasks...]", "ids (3, 3-7, 3,5,9), uuids, names or patterns of names; -- before a program"]],
-  marks: true,
+  takesMarkedProgram: true,
   options: {
     from: value("--from <checkpoint>", "start at this checkpoint of the old task", integer(1)),
     continue: flag("--continue", "go on where the old task stopped, with the results of its steps"),

@@ -38,8 +38,8 @@ export const run = command({
     ["run --agent codex --worktree --each < prompts.txt", "one task for each line"],
     ['run research.ts --input \'{"topic":"tea"}\'', "a task module with its input"],
   ],
-  meant: ({ each }) => (each === true ? "-" : undefined),
-  mayFollow: ([first], isMarked, context) => !isMarked && isModule(first, context),
+  defaultOperand: ({ each }) => (each === true ? "-" : undefined),
+  acceptsOptionsAfter: ([first], isMarked, context) => !isMarked && isModule(first, context),
   async run(context, operands, options, isMarked) {
     const { out } = context;
     if (options.follow && out.json)
