@@ -167,9 +167,9 @@ async function helpFor(operands: string[], columns: number): Promise<Target> {
 }
 
 function unknownHelp(word: string, names: readonly string[]): Error {
-  const [meant] = nearest(word, names);
+  const [suggestion] = nearest(word, names);
   return usage(`there is no command and no topic ${JSON.stringify(word)}${didYouMean(word, names)}`, {
-    hint: meant ? `agentctl help ${meant}` : "agentctl help",
+    hint: suggestion ? `agentctl help ${suggestion}` : "agentctl help",
   });
 }
 
@@ -196,9 +196,9 @@ function unknown(word: string, title: string, names: readonly string[], equivale
     return usage(`there is no option ${word} here; options come after the command`, {
       hint: `${title} --help`,
     });
-  const [meant] = nearest(word, names);
+  const [suggestion] = nearest(word, names);
   return usage(`there is no command ${JSON.stringify(word)}${didYouMean(word, names)}`, {
-    hint: meant ? `${title} ${meant} --help` : `${title} --help`,
+    hint: suggestion ? `${title} ${suggestion} --help` : `${title} --help`,
   });
 }
 

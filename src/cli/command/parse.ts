@@ -125,7 +125,7 @@ function splitLeading(
 
 /** Parses words without options, the usual case, without loading commander. Undefined if there are options. */
 function parsePlain(
-  { acceptsOptionsAfter: mayFollow }: Command,
+  { acceptsOptionsAfter }: Command,
   words: string[],
   context: Context,
 ): { args: string[]; isMarked: boolean } | undefined {
@@ -133,8 +133,8 @@ function parsePlain(
   const args = isMarked ? words.slice(1) : words;
   const isPlain = isMarked || !words.some((word) => word.startsWith("-"));
   // Options after another program's name belong to that program.
-  const isProgram = mayFollow !== undefined && words[0] !== undefined && !words[0].startsWith("-");
-  if (isPlain || (isProgram && !mayFollow(args, isMarked, context))) return { args, isMarked };
+  const isProgram = acceptsOptionsAfter !== undefined && words[0] !== undefined && !words[0].startsWith("-");
+  if (isPlain || (isProgram && !acceptsOptionsAfter(args, isMarked, context))) return { args, isMarked };
   return undefined;
 }
 
