@@ -43,25 +43,25 @@ const taskColumns = {
   },
   task: {
     title: "TASK",
-    least: 16,
+    minWidth: 16,
     cell: (task, { isPipe }) =>
       task.name === null || isPipe ? titleOf(task) : `${titleOf(task)}: ${shortWorkOf(task)}`,
     key: titleOf,
   },
   name: {
     title: "NAME",
-    least: 8,
+    minWidth: 8,
     cell: ({ name }) => orDash(name && oneLine(name)),
     key: ({ name }) => name,
   },
   work: {
     title: "WORK",
-    least: 12,
+    minWidth: 12,
     cell: (task, { isPipe }) => (isPipe ? workOf(task) : shortWorkOf(task)),
     key: workOf,
   },
   kind: { title: "KIND", cell: ({ kind }) => kind, key: ({ kind }) => kind },
-  queue: { title: "QUEUE", least: 7, leaves: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
+  queue: { title: "QUEUE", minWidth: 7, dropOrder: 3, cell: ({ queue }) => queue, key: ({ queue }) => queue },
   priority: {
     title: "PRIORITY",
     isRight: true,
@@ -70,7 +70,7 @@ const taskColumns = {
   },
   labels: {
     title: "LABELS",
-    least: 6,
+    minWidth: 6,
     cell: ({ labels }) => labelsText(labels),
     key: ({ labels }) => labelsText(labels),
   },
@@ -83,11 +83,11 @@ const taskColumns = {
   pid: { title: "PID", isRight: true, cell: ({ pid }) => numberText(pid), key: ({ pid }) => pid },
   machine: {
     title: "MACHINE",
-    leaves: 2,
+    dropOrder: 2,
     cell: ({ machine }) => orDash(machine),
     key: ({ machine }) => machine,
   },
-  cwd: { title: "CWD", least: 8, cell: ({ cwd }) => oneLine(cwd), key: ({ cwd }) => cwd },
+  cwd: { title: "CWD", minWidth: 8, cell: ({ cwd }) => oneLine(cwd), key: ({ cwd }) => cwd },
   exit: {
     title: "EXIT",
     isRight: true,
@@ -113,14 +113,14 @@ const taskColumns = {
   },
   progress: {
     title: "PROGRESS",
-    least: 8,
+    minWidth: 8,
     cell: (task, { isPipe }) => orDash(progressText(task, isPipe)),
     key: progressOf,
   },
   age: {
     title: "AGE",
     isRight: true,
-    leaves: 4,
+    dropOrder: 4,
     cell: ({ createdAt }, { now }) => ageText(createdAt, now),
     // An older task has the greater age.
     key: ({ createdAt }) => -Date.parse(createdAt),
@@ -128,7 +128,7 @@ const taskColumns = {
   ran: {
     title: "RAN",
     isRight: true,
-    leaves: 5,
+    dropOrder: 5,
     cell: ({ startedAt, runMs }) =>
       startedAt === null ? "-" : formatDuration(runMs - (runMs % 1000)).replace(/^0ms$/, "0s"),
     key: ({ startedAt, runMs }) => (startedAt === null ? null : runMs),
@@ -139,9 +139,9 @@ const taskColumns = {
   updated: whenColumn("UPDATED", ({ updatedAt }) => updatedAt),
   details: {
     title: "DETAILS",
-    least: 10,
+    minWidth: 10,
     isCutLast: true,
-    leaves: 1,
+    dropOrder: 1,
     cell: detailsOf,
     key: ({ updatedAt }) => timestamp(updatedAt),
   },

@@ -11,9 +11,9 @@ export function machineTable(
   const titles = [
     { title: "NAME" },
     { title: "STATE" },
-    { title: "SLOTS", leaves: 1 },
-    { title: "LABELS", least: 8, leaves: 2 },
-    { title: "VERSION", leaves: 3 },
+    { title: "SLOTS", dropOrder: 1 },
+    { title: "LABELS", minWidth: 8, dropOrder: 2 },
+    { title: "VERSION", dropOrder: 3 },
     { title: "SEEN" },
     { title: "TASKS" },
   ];

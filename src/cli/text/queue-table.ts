@@ -3,12 +3,12 @@ import { tableLines } from "./table.ts";
 import { whenText } from "./when.ts";
 
 const header = [
-  { title: "NAME", least: 20, isCutLast: true },
-  { title: "SLOTS", isRight: true, leaves: 1 },
-  { title: "USED", isRight: true, leaves: 4 },
-  { title: "WORKING", isRight: true, leaves: 3 },
-  { title: "WAITING", isRight: true, leaves: 2 },
-  { title: "WITH", least: 7, leaves: 5 },
+  { title: "NAME", minWidth: 20, isCutLast: true },
+  { title: "SLOTS", isRight: true, dropOrder: 1 },
+  { title: "USED", isRight: true, dropOrder: 4 },
+  { title: "WORKING", isRight: true, dropOrder: 3 },
+  { title: "WAITING", isRight: true, dropOrder: 2 },
+  { title: "WITH", minWidth: 7, dropOrder: 5 },
   { title: "HELD" },
 ];
 

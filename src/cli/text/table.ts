@@ -4,12 +4,12 @@ import stringWidth from "string-width";
 export interface Column {
   title: string;
   /** The least width; undefined for a column that is never cut. */
-  least?: number;
+  minWidth?: number;
   isRight?: boolean;
   /** All other columns shrink before this one. */
   isCutLast?: boolean;
   /** If not even the least widths fit, columns with a number are left out, the highest number first. */
-  leaves?: number;
+  dropOrder?: number;
 }
 
 /** Text, or text with a colour that is applied after the text was fitted. */
@@ -100,12 +100,12 @@ function summarize(widths: Uint32Array): Widths {
 
 /** Returns the indexes of the columns that fit at their least widths. */
 function fittingColumns(columns: readonly Column[], widths: readonly Widths[], limit: number): number[] {
-  const least = columns.map(({ least = Number.POSITIVE_INFINITY }, index) =>
-    Math.min(least, widths[index]?.max ?? 0),
+  const minWidths = columns.map(({ minWidth = Number.POSITIVE_INFINITY }, index) =>
+    Math.min(minWidth, widths[index]?.max ?? 0),
   );
   let indexes = columns.map((_, index) => index);
-  const rankOf = (index: number) => columns[index]?.leaves ?? 0;
-  while (total(indexes.map((index) => least[index] ?? 0)) > limit) {
+  const rankOf = (index: number) => columns[index]?.dropOrder ?? 0;
+  while (total(indexes.map((index) => minWidths[index] ?? 0)) > limit) {
     const dropped = indexes.toSorted((a, b) => rankOf(b) - rankOf(a))[0];
     if (dropped === undefined || rankOf(dropped) === 0) break;
     indexes = indexes.filter((index) => index !== dropped);
@@ -118,12 +118,12 @@ function fittedWidths(columns: readonly Column[], natural: readonly Widths[], li
   const widths = natural.map(({ max }) => max);
   for (let excess = total(widths) - limit; excess > 0; excess--) {
     const [target] = columns
-      .map(({ least = Number.POSITIVE_INFINITY, isCutLast = false }, index) => ({
+      .map(({ minWidth = Number.POSITIVE_INFINITY, isCutLast = false }, index) => ({
         index,
-        least,
+        minWidth,
         isCutLast,
       }))
-      .filter(({ index, least }) => (widths[index] ?? 0) > least)
+      .filter(({ index, minWidth }) => (widths[index] ?? 0) > minWidth)
       .sort(
         (a, b) =>
           Number(a.isCutLast) - Number(b.isCutLast) || (widths[b.index] ?? 0) - (widths[a.index] ?? 0),

@@ -80,7 +80,7 @@ export class TaskTable {
         : this.#rows.map((row) => shown.map(({ index }) => row[index] ?? ""));
     // Columns that the user chose stay, even if they do not fit.
     return tableLines(
-      shown.map(({ column }) => (chosen === undefined ? column : { ...column, leaves: 0 })),
+      shown.map(({ column }) => (chosen === undefined ? column : { ...column, dropOrder: 0 })),
       rows,
       columns,
     );

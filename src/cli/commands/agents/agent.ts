@@ -106,9 +106,9 @@ async function inspectAgent(
 function agentTable(statuses: readonly AgentStatus[], columns: number | undefined): string[] {
   const heads = [
     { title: "AGENT" },
-    { title: "VERSION", leaves: 1 },
-    { title: "TRIED", leaves: 2 },
-    { title: "NOTE", least: 24 },
+    { title: "VERSION", dropOrder: 1 },
+    { title: "TRIED", dropOrder: 2 },
+    { title: "NOTE", minWidth: 24 },
   ];
   const rows = statuses.map(({ name, installed, version, known, tested, install }) => [
     name,

@@ -78,14 +78,14 @@ function addTask(lines: Map<string, UsageLine>, key: string, { usage }: TaskJson
 
 function usageTable(lines: readonly UsageLine[], grouping: Grouping, columns: number | undefined): string[] {
   const heads = [
-    { title: grouping.toUpperCase(), least: 8, isCutLast: true },
+    { title: grouping.toUpperCase(), minWidth: 8, isCutLast: true },
     { title: "TASKS", isRight: true },
     { title: "IN", isRight: true },
     { title: "OUT", isRight: true },
-    { title: "CACHED", isRight: true, leaves: 1 },
+    { title: "CACHED", isRight: true, dropOrder: 1 },
     { title: "COST", isRight: true },
-    { title: "TURNS", isRight: true, leaves: 2 },
-    { title: "TOOLS", isRight: true, leaves: 3 },
+    { title: "TURNS", isRight: true, dropOrder: 2 },
+    { title: "TOOLS", isRight: true, dropOrder: 3 },
   ];
   const rows = lines.map(
     ({ key, tasks, inputTokens, outputTokens, cachedTokens, costUsd, turns, toolCalls }) => [

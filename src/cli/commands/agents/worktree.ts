@@ -23,9 +23,9 @@ const list = command({
       const heads = [
         { title: "ID", isRight: true },
         { title: "STATE" },
-        { title: "BRANCH", least: 20, isCutLast: true },
-        { title: "CHANGES", least: 12, isCutLast: true, leaves: 1 },
-        { title: "PATH", least: 36, leaves: 2 },
+        { title: "BRANCH", minWidth: 20, isCutLast: true },
+        { title: "CHANGES", minWidth: 12, isCutLast: true, dropOrder: 1 },
+        { title: "PATH", minWidth: 36, dropOrder: 2 },
       ];
       const rows = worktrees.map(({ id, state, branch, changes, path }) => [
         String(id),

@@ -26,10 +26,10 @@ const list = command({
     else if (artifacts.length === 0) out.note(`task ${id} left no artifacts`);
     else {
       const columns = [
-        { title: "NAME", least: 32, isCutLast: true },
-        { title: "SIZE", isRight: true, leaves: 1 },
-        { title: "KEPT", leaves: 2 },
-        { title: "FILE", least: 24, leaves: 3 },
+        { title: "NAME", minWidth: 32, isCutLast: true },
+        { title: "SIZE", isRight: true, dropOrder: 1 },
+        { title: "KEPT", dropOrder: 2 },
+        { title: "FILE", minWidth: 24, dropOrder: 3 },
       ];
       const rows = artifacts.map(({ name, size, createdAt, path }) => [
         oneLine(name),

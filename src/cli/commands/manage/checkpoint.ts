@@ -83,9 +83,9 @@ const list = command({
       const columns = [
         { title: "SEQ" },
         { title: "SAVED" },
-        { title: "SIZE", leaves: 2 },
-        { title: "ATTEMPT", leaves: 3 },
-        { title: "LABEL", least: 8, leaves: 1 },
+        { title: "SIZE", dropOrder: 2 },
+        { title: "ATTEMPT", dropOrder: 3 },
+        { title: "LABEL", minWidth: 8, dropOrder: 1 },
       ];
       const rows = checkpoints.map(({ seq, createdAt, size, attempt, label, superseded }) => [
         String(seq),

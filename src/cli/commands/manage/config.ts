@@ -189,11 +189,11 @@ async function reloadDaemon(
 function settingsTable(entries: readonly SettingEntry[], columns: number | undefined): string[] {
   const heads = [
     { title: "NAME" },
-    { title: "VALUE", isRight: true, least: 12 },
-    { title: "UNIT", leaves: 4 },
-    { title: "DEFAULT", isRight: true, leaves: 3 },
-    { title: "ORIGIN", leaves: 2 },
-    { title: "WHAT IT IS", least: 20, leaves: 1, isCutLast: true },
+    { title: "VALUE", isRight: true, minWidth: 12 },
+    { title: "UNIT", dropOrder: 4 },
+    { title: "DEFAULT", isRight: true, dropOrder: 3 },
+    { title: "ORIGIN", dropOrder: 2 },
+    { title: "WHAT IT IS", minWidth: 20, dropOrder: 1, isCutLast: true },
   ];
   const rows = entries.map((each) => [
     each.name,

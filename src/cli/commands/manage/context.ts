@@ -72,7 +72,7 @@ const list = command({
         each.name,
         oneLine(each.host ?? each.home ?? ""),
       ]);
-      const columns = [{ title: "" }, { title: "NAME" }, { title: "PLACE", least: 12 }];
+      const columns = [{ title: "" }, { title: "NAME" }, { title: "PLACE", minWidth: 12 }];
       for (const line of tableLines(columns, [defaultRow, ...rows], out.columns)) out.line(line);
     }
     return 0;

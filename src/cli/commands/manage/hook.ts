@@ -55,12 +55,12 @@ export const hook: Group = {
 function hookTable(hooks: readonly HookJson[], now: number, columns: number | undefined): string[] {
   const heads = [
     { title: "N", isRight: true },
-    { title: "ON", least: 9, leaves: 2 },
-    { title: "WHERE", least: 10, leaves: 5 },
-    { title: "TARGET", least: 14, leaves: 1 },
-    { title: "TOLD", isRight: true, leaves: 3 },
-    { title: "WAITING", isRight: true, leaves: 4 },
-    { title: "LAST", least: 34, isCutLast: true },
+    { title: "ON", minWidth: 9, dropOrder: 2 },
+    { title: "WHERE", minWidth: 10, dropOrder: 5 },
+    { title: "TARGET", minWidth: 14, dropOrder: 1 },
+    { title: "TOLD", isRight: true, dropOrder: 3 },
+    { title: "WAITING", isRight: true, dropOrder: 4 },
+    { title: "LAST", minWidth: 34, isCutLast: true },
   ];
   const isPipe = columns === undefined;
   const rows = hooks.map((hook) => [

@@ -251,12 +251,12 @@ function scheduleTable(
   columns: number | undefined,
 ): string[] {
   const heads = [
-    { title: "NAME", least: 20, isCutLast: true },
-    { title: "WHEN", least: 16, isCutLast: true, leaves: 1 },
-    { title: "ZONE", leaves: 4 },
+    { title: "NAME", minWidth: 20, isCutLast: true },
+    { title: "WHEN", minWidth: 16, isCutLast: true, dropOrder: 1 },
+    { title: "ZONE", dropOrder: 4 },
     { title: "NEXT" },
-    { title: "LAST", least: 20, leaves: 2 },
-    { title: "RUNS", least: 10, leaves: 3 },
+    { title: "LAST", minWidth: 20, dropOrder: 2 },
+    { title: "RUNS", minWidth: 10, dropOrder: 3 },
   ];
   const rows = schedules.map((entry) => [
     oneLine(entry.name),

@@ -49,7 +49,7 @@ test("in a pipe no cell is cut, and a very long cell shifts only its own row", (
   const long = "x".repeat(2000);
   const lines = tableLines(
     [
-      { title: "TASK", least: 4 },
+      { title: "TASK", minWidth: 4 },
       { title: "AGE", isRight: true },
     ],
     [
@@ -65,8 +65,8 @@ test("in a pipe no cell is cut, and a very long cell shifts only its own row", (
 test("if the least widths do not fit, columns are left out, those with the highest number first", () => {
   const columns = [
     { title: "NAME" },
-    { title: "UNIT", leaves: 3 },
-    { title: "ABOUT", least: 6, leaves: 1 },
+    { title: "UNIT", dropOrder: 3 },
+    { title: "ABOUT", minWidth: 6, dropOrder: 1 },
     { title: "NEXT" },
   ];
   const rows = [["retention", "duration", "a long description", "12:00"]];
@@ -93,13 +93,13 @@ test("a table of tasks in a pipe has every column, and nothing is cut", async ()
 });
 
 test("wide characters take two columns", async () => {
-  const columns = [{ title: "A", least: 4 }, { title: "B" }];
+  const columns = [{ title: "A", minWidth: 4 }, { title: "B" }];
   expect(tableLines(columns, [["日本茶の歴史", "x"]], 12)).toEqual(["A          B", "日本茶の…  x"]);
 });
 
 test("colours are added after a cell is fitted", async () => {
   const cell = { text: "a long text", paint: (text: string) => `\u001b[31m${text}\u001b[39m` };
-  expect(tableLines([{ title: "A", least: 3 }], [[cell]], 6)).toEqual(["A", "\u001b[31ma lon…\u001b[39m"]);
+  expect(tableLines([{ title: "A", minWidth: 3 }], [[cell]], 6)).toEqual(["A", "\u001b[31ma lon…\u001b[39m"]);
 });
 
 test("a thousand rows make one table", async () => {
