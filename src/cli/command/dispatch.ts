@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { type Command, type Group, Refusal, type Table } from "./define.ts";
 import { equivalentOf, translateVerb } from "./foreign-verbs.ts";
 import { parse, wantsJson } from "./parse.ts";
-import { inWordsOf, usage } from "./usage.ts";
+import { usage, withOptionNames } from "./usage.ts";
 import { aliases, aliasesOf, verb, verbNames } from "./verbs.ts";
 
 const table: Table = { verbNames, verb, aliasesOf };
@@ -84,7 +84,7 @@ async function execute(
     out ??= new Output({ stdout, stderr, env, json: wantsJson(argv), color: "auto" });
     // Commands parse operands with the same functions as options, so both throw Refusal.
     const failure = error instanceof Refusal ? usage(error.message) : asAgentctlError(error);
-    const refusal = current ? inWordsOf(current, failure) : failure;
+    const refusal = current ? withOptionNames(current, failure) : failure;
     return { out, code: await reportFailure(refusal, out, home) };
   }
 }

@@ -12,7 +12,7 @@ export function usage(
 }
 
 /** Rewrites an error of the daemon about a parameter, so that it names the command's option or operand. */
-export function inWordsOf({ args, options }: Command, error: AgentctlError): AgentctlError {
+export function withOptionNames({ args, options }: Command, error: AgentctlError): AgentctlError {
   const { field, reason } = error.data;
   if (typeof field !== "string" || error.message !== `${field}: ${reason}`) return error;
   const [, ofTask, name = ""] = /^(task\.)?([a-z]\w*)/i.exec(field) ?? [];

@@ -4,9 +4,9 @@ import { openStates, type State } from "../../core/machine.ts";
 import type { Result, TaskJson } from "../../protocol/methods.ts";
 import type { RpcClient } from "../../protocol/rpc-client.ts";
 import type { Context } from "../command/context.ts";
-import { inWordsOf } from "../command/usage.ts";
+import { withOptionNames } from "../command/usage.ts";
 import { nearLabels } from "../input/near-labels.ts";
-import { isOne, referencesOf, type Selection, selectedTasks } from "../input/selection.ts";
+import { isSingleTask, referencesOf, type Selection, selectedTasks } from "../input/selection.ts";
 import { errorJson, printFailure } from "../text/failure.ts";
 import { oneLine } from "../text/terminal-text.ts";
 
@@ -66,7 +66,7 @@ export async function answerEach<R extends { task: TaskJson; changed: boolean }>
         answers[index] = successOf(result);
         await print(index, () => say(result));
       } catch (error) {
-        const failure = inWordsOf(context.command, asAgentctlError(error));
+        const failure = withOptionNames(context.command, asAgentctlError(error));
         answers[index] = refused((failure.data.id as number | undefined) ?? id, failure);
         await print(index, () => printFailure(failure, out));
       }
@@ -106,7 +106,7 @@ export async function conclude(
   emptyText = "no task matches; nothing was to be done",
 ): Promise<number> {
   const { out } = context;
-  const isSingle = isOne(selection);
+  const isSingle = isSingleTask(selection);
   const [first] = answers;
   if (out.json) out.data(isSingle && first ? answerJson(first) : answers.map(answerJson));
   else if (answers.length === 0) {

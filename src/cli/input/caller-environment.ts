@@ -29,7 +29,7 @@ export function callerEnvironment({ env, paths, out, host }: Context): Record<st
 }
 
 /** Makes sure that the daemon can give a task what {@link callerInherited} asks for, if this caller can. */
-export async function madeRoom({ paths, host }: Context): Promise<void> {
+export async function ensureHandOver({ paths, host }: Context): Promise<void> {
   if (!host) await handOver(paths);
 }
 

@@ -68,7 +68,7 @@ const unset = {
 };
 
 /** Splits operands at `--` into ids and a program. */
-export function atMark(args: string[]): { ids: string[]; argv: string[] | undefined } {
+export function splitAtMark(args: string[]): { ids: string[]; argv: string[] | undefined } {
   const mark = args.indexOf("--");
   if (mark < 0) return { ids: args, argv: undefined };
   const argv = args.slice(mark + 1);

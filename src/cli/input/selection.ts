@@ -52,7 +52,7 @@ export function selectorOf({ all, queue, labels, states }: SelectorValues): Sele
 }
 
 /** Returns whether a selection always means one task, whatever tasks there are. */
-export function isOne(selection: Selection): boolean {
+export function isSingleTask(selection: Selection): boolean {
   return "ids" in selection && selection.ids.length === 1 && !isSeveral(selection.ids[0] ?? "");
 }
 

@@ -10,7 +10,13 @@ import { actor, reference, withOpening } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../follow/answers.ts";
 import { showPausing } from "../../follow/pausing.ts";
-import { isOne, referencesOf, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import {
+  isSingleTask,
+  referencesOf,
+  selectionOf,
+  selectorOptions,
+  tasksArgument,
+} from "../../input/selection.ts";
 import { type Paused, pauseWords } from "../../text/pause-words.ts";
 import { whenText } from "../../text/when.ts";
 
@@ -49,7 +55,7 @@ export const pause = command({
     const say = (result: Paused) => printPaused(context, result, pauseOptions);
     const pauseOne = async (rpc: RpcClient, id: number | string) =>
       (await rpc.call("tasks/pause", { id, ...params })) as Paused;
-    const onlyId = "ids" in selection && isOne(selection) ? selection.ids[0] : undefined;
+    const onlyId = "ids" in selection && isSingleTask(selection) ? selection.ids[0] : undefined;
     const startPause = (rpc: RpcClient) =>
       onlyId === undefined ? undefined : pauseOne(rpc, reference(onlyId));
     return await withOpening(context, startPause, async (rpc, pendingPause) => {

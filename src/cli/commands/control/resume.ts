@@ -11,7 +11,13 @@ import { answerEach, answersOfMany, conclude, type ManyAnswers } from "../../fol
 import { Interrupt } from "../../follow/interrupt.ts";
 import { callerEnvironment, chosenVariables } from "../../input/caller-environment.ts";
 import { existingPath } from "../../input/input.ts";
-import { isOne, referencesOf, selectionOf, selectorOptions, tasksArgument } from "../../input/selection.ts";
+import {
+  isSingleTask,
+  referencesOf,
+  selectionOf,
+  selectorOptions,
+  tasksArgument,
+} from "../../input/selection.ts";
 import { pauseText } from "../../text/task-text.ts";
 import { oneLine } from "../../text/terminal-text.ts";
 
@@ -75,7 +81,7 @@ export const resume = command({
         noteHeldQueues(context, selection.select, [...stillHeld]);
         return conclude(context, selection, answers, nothingResumedText(selection.select));
       }
-      const waitInterrupt = new WaitInterrupt(context, isOne(selection));
+      const waitInterrupt = new WaitInterrupt(context, isSingleTask(selection));
       const answers = await answerEach(context, await referencesOf(rpc, selection.ids), {
         act: async (id) => {
           const response = (await rpc.call("tasks/resume", { id, ...params })) as Resumed;

@@ -7,7 +7,7 @@ import type { Context } from "../../command/context.ts";
 import { choice, command, flag, type Group, value } from "../../command/define.ts";
 import { duration } from "../../command/option-values.ts";
 import { actor, callDaemon } from "../../command/session.ts";
-import { inWordsOf, usage } from "../../command/usage.ts";
+import { usage, withOptionNames } from "../../command/usage.ts";
 import { asTyped, isModule, runOptions, submissionOf } from "../../input/submission.ts";
 import { submittedOptions } from "../../text/report/submission-options.ts";
 import { tableLines } from "../../text/table.ts";
@@ -96,7 +96,7 @@ const add = command({
       ...(replace ? { replace } : {}),
     };
     const { schedule } = await callDaemon(context, "schedules/add", params).catch((error: unknown) => {
-      throw asTyped(inWordsOf(context.command, asAgentctlError(error)), {
+      throw asTyped(withOptionNames(context.command, asAgentctlError(error)), {
         before: ["schedule", "add", name, cron],
         argv: task.argv,
       });

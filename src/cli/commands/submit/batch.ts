@@ -8,7 +8,7 @@ import {
   callerDirectory,
   callerEnvironment,
   callerInherited,
-  madeRoom,
+  ensureHandOver,
 } from "../../input/caller-environment.ts";
 import { absolutePath, fileText } from "../../input/input.ts";
 import { isNotFound } from "../../input/submission.ts";
@@ -44,7 +44,7 @@ export const batch = command({
     const env = callerEnvironment(context);
     const haveDirectories = tasks.every(({ cwd }) => cwd !== undefined);
     const shared = { env, ...(haveDirectories ? {} : callerDirectory(context, undefined)) };
-    await madeRoom(context);
+    await ensureHandOver(context);
     const { tasks: created } = await withDaemon(context, (rpc) =>
       rpc.call("tasks/batch", { tasks, ...shared, inherited: callerInherited(context) }).catch((error) => {
         throw withLineNumber(error, numberedLines, tasks);

@@ -1,7 +1,7 @@
 import type { Context } from "../../command/context.ts";
 import { callDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
-import { madeRoom } from "../../input/caller-environment.ts";
+import { ensureHandOver } from "../../input/caller-environment.ts";
 import { asTyped, type RunValues, submissionOf, type Work } from "../../input/submission.ts";
 
 /** The options for one task, or for waiting for one. */
@@ -18,7 +18,7 @@ export async function submitEach(context: Context, work: Work, options: RunValue
     throw usage(`either --each or --${singleTaskOption}: it is for one task`);
   const { prompt, env, cwd, inherited, ...fields } = await submissionOf(context, work, options);
   const lines = (prompt ?? "").split(/\r?\n/).filter((line) => line.trim() !== "");
-  await madeRoom(context);
+  await ensureHandOver(context);
   const tasks = lines.map((line) => ({ ...fields, prompt: line }));
   const shared = { env, cwd, inherited };
   const response = await callDaemon(context, "tasks/batch", { tasks, ...shared }).catch((error) => {

@@ -4,7 +4,7 @@ import { state } from "../../command/option-values.ts";
 import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, conclude, selectedIds } from "../../follow/answers.ts";
-import { atMark, editOptions, editsOf } from "../../input/edit-options.ts";
+import { editOptions, editsOf, splitAtMark } from "../../input/edit-options.ts";
 import { selectionOf } from "../../input/selection.ts";
 import { asTyped } from "../../input/submission.ts";
 
@@ -28,7 +28,7 @@ export const edit = command({
   ],
   async run(context, args, { all, states, ...editValues }) {
     const { out } = context;
-    const { ids, argv } = atMark(args);
+    const { ids, argv } = splitAtMark(args);
     const selection = selectionOf(ids, { all, states, queue: undefined, labels: [] });
     const edits = editsOf(context, editValues, argv);
     if (Object.keys(edits).length === 0) throw usage("what is to change?", { hint: "agentctl edit --help" });

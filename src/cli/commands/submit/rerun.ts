@@ -8,9 +8,9 @@ import { integer } from "../../command/option-values.ts";
 import { actor, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { answerEach, conclude } from "../../follow/answers.ts";
-import { callerEnvironment, callerInherited, madeRoom } from "../../input/caller-environment.ts";
-import { atMark, type Edits, editOptions, editsOf } from "../../input/edit-options.ts";
-import { isOne, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
+import { callerEnvironment, callerInherited, ensureHandOver } from "../../input/caller-environment.ts";
+import { type Edits, editOptions, editsOf, splitAtMark } from "../../input/edit-options.ts";
+import { isSingleTask, referencesOf, type Selection, selectedTasks } from "../../input/selection.ts";
 import { asTyped } from "../../input/submission.ts";
 
 export const rerun = command({
@@ -39,13 +39,13 @@ export const rerun = command({
   ],
   async run(context, args, { from, continue: shouldContinue, failed, all, ...editValues }) {
     const { out } = context;
-    const { ids, argv } = atMark(args);
+    const { ids, argv } = splitAtMark(args);
     const selection = selectionFor(ids, { failed, all, queue: editValues.queue, labels: editValues.labels });
     const edits = editsOf(context, editValues, argv);
     const params = paramsOf(context, edits, { from, shouldContinue });
-    await madeRoom(context);
+    await ensureHandOver(context);
     return await withDaemon(context, async (rpc) => {
-      if (isOne(selection) && !failed) {
+      if (isSingleTask(selection) && !failed) {
         const [id = 0] = await referencesOf(rpc, ids);
         const { task } = await submitRerun(rpc, id, params);
         if (out.json) out.data(task);

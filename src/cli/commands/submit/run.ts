@@ -6,7 +6,7 @@ import { callDaemon, withDaemon } from "../../command/session.ts";
 import { usage } from "../../command/usage.ts";
 import { attend, OWN_FAILURE } from "../../follow/attend.ts";
 import { Interrupt, leaveAtSecond } from "../../follow/interrupt.ts";
-import { madeRoom } from "../../input/caller-environment.ts";
+import { ensureHandOver } from "../../input/caller-environment.ts";
 import { hasUnreadStdin, pipedBytes, pipedFile } from "../../input/piped.ts";
 import { asTyped, isModule, type RunValues, runOptions, submissionOf } from "../../input/submission.ts";
 import { reportFailure } from "../../text/failure.ts";
@@ -91,7 +91,7 @@ const UNUSED_STDIN = "what is piped in here was not used: a task's stdin is empt
 
 /** Submits the task, with what is piped in if `--stdin -` asks for it. */
 async function submit(context: Context, params: NewTask, { stdin }: RunValues) {
-  await madeRoom(context);
+  await ensureHandOver(context);
   if (stdin !== "-") return await callDaemon(context, "tasks/create", params);
   if (context.host) return await submitToHost(context, params);
   const pipedInput = await pipedFile(context);

@@ -15,7 +15,7 @@ import { LineCutter } from "../../follow/line-cutter.ts";
 import { type LogSelection, ManyLogs, selectLogs } from "../../follow/many-logs.ts";
 import { type Logs, logsOf, requireLogs } from "../../follow/task-files.ts";
 import {
-  isOne,
+  isSingleTask,
   type Selection,
   selectionOf,
   selectorOptions,
@@ -62,7 +62,7 @@ export const logs = command({
       since: since === undefined ? undefined : Date.parse(since),
       pattern: grep,
     };
-    if (!isOne(selection)) return await printManyLogs(context, selection, filter, follow);
+    if (!isSingleTask(selection)) return await printManyLogs(context, selection, filter, follow);
     const [id = ""] = ids;
     const params = {
       id: reference(id),
