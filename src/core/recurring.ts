@@ -26,7 +26,7 @@ export interface Schedule {
   /** The next planned time, and when the run is made: the planned time plus jitter. Null while the schedule pauses. */
   nextAt: number | null;
   fireAt: number | null;
-  /** The planned time of the last run, and its task. */
+  /** The planned time of the last run, and its task; the time of its submission if a person asked for the run. */
   lastAt: number | null;
   lastTask: number | null;
   /** Why the last planned run could not be submitted; null if it was submitted. */
@@ -49,7 +49,7 @@ const MISSED_AFTER_MS = 60_000;
 
 /** What a schedule does when a planned time has come: make the run, or skip it, and why. */
 export type Verdict =
-  | { run: number; replaces: number | null; after: number | null }
+  | { run: number; replaces: readonly number[]; after: readonly number[] }
   | { pass: "missed" | "overlap" };
 
 /** Returns whether a run is late: it was due before the daemon started, or while the machine slept. */
@@ -57,15 +57,15 @@ export function isLate(due: number, { now, upSince }: { now: number; upSince: nu
   return due < upSince || now - due > MISSED_AFTER_MS;
 }
 
-/** Decides what to do at a planned time; `previous` is the last run, if it is still open. */
+/** Decides what to do at a planned time; `open` are the earlier runs that are still open. */
 export function verdictOf(
   { overlap, missed }: Pick<Schedule, "overlap" | "missed">,
-  { planned, isMissed, previous }: { planned: number; isMissed: boolean; previous: number | null },
+  { planned, isMissed, open }: { planned: number; isMissed: boolean; open: readonly number[] },
 ): Verdict {
   if (isMissed && missed === "skip") return { pass: "missed" };
-  if (previous === null) return { run: planned, replaces: null, after: null };
+  if (open.length === 0) return { run: planned, replaces: [], after: [] };
   if (overlap === "skip") return { pass: "overlap" };
   return overlap === "replace"
-    ? { run: planned, replaces: previous, after: null }
-    : { run: planned, replaces: null, after: previous };
+    ? { run: planned, replaces: open, after: [] }
+    : { run: planned, replaces: [], after: open };
 }

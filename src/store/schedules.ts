@@ -12,7 +12,10 @@ export interface Schedules {
   /** When the next schedule is due; null if none is. */
   nextAt(): Promise<number | null>;
   /** Changes these fields; resolves to false if there is no such schedule. */
-  update(name: string, patch: Partial<Pick<Schedule, "paused" | "nextAt" | "fireAt">>): Promise<boolean>;
+  update(
+    name: string,
+    patch: Partial<Pick<Schedule, "paused" | "nextAt" | "fireAt" | "lastAt" | "lastTask">>,
+  ): Promise<boolean>;
   /**
    * Records the result of a planned run, and when the next run is due. A schedule that was paused meanwhile gets no
    * next time. If another schedule was added under its name meanwhile, that one is left unchanged.

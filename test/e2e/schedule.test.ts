@@ -180,6 +180,29 @@ it("skips a run beside an open one, queues it or replaces the open one", async (
   for (const { id } of await home.json("list")) await home.cli("cancel", `${id}`, "--grace", "0s");
 });
 
+it("treats a run that schedule run or rerun submitted like a planned one", async ({ home }) => {
+  for (const overlap of ["skip", "queue", "replace"]) {
+    await addSchedule(home, overlap, "0 0 1 1 *", "--overlap", overlap, "--hold", "true");
+    const id = Number((await home.cli("schedule", "run", overlap)).stdout);
+    expect(await home.json("schedule", "show", overlap)).toMatchObject({ lastTask: id });
+    await home.cli("release", `${id}`);
+    await home.reaches(id, "completed");
+    await home.cli("rerun", `${id}`, "--delay", "1h");
+    await home.cli("schedule", "run", overlap);
+    await missed(home, overlap, 1000);
+    await until(async () => Date.parse((await home.json("schedule", "show", overlap)).nextAt) > Date.now());
+  }
+  const open = async (name: string) =>
+    (await runsOf(home, name)).filter(({ state }: { state: string }) => state === "submitted");
+  expect(await open("skip")).toHaveLength(2);
+  expect(await open("replace")).toHaveLength(1);
+  const [again, byHand, planned] = await open("queue");
+  expect(planned.after).toEqual([
+    { id: again.id, when: "ended" },
+    { id: byHand.id, when: "ended" },
+  ]);
+});
+
 it("submits no run after a pause, even if a run was about to replace another", async ({ home }) => {
   await home.cli("config", "set", "cancel.grace", "2s");
   const stubborn = "trap 'echo asked >> asked' TERM; while :; do sleep 0.05; done";

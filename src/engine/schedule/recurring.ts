@@ -1,5 +1,5 @@
 import { asAgentctlError } from "../../core/errors.ts";
-import { isTerminal } from "../../core/machine.ts";
+import { openStates } from "../../core/machine.ts";
 import { isLate, type Schedule, verdictOf } from "../../core/recurring.ts";
 import { toIso } from "../../core/time.ts";
 import { cronTimes } from "../cron.ts";
@@ -115,27 +115,36 @@ async function makeRun(engine: Engine, schedule: Schedule, upSince: number): Pro
     await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: existing.id, lastError: null });
     return;
   }
-  const lastRun = schedule.lastTask === null ? undefined : await store.get(schedule.lastTask);
-  const previous = lastRun && !isTerminal(lastRun.state) ? lastRun.id : null;
-  const verdict = verdictOf(schedule, { planned, isMissed, previous });
+  const verdict = verdictOf(schedule, { planned, isMissed, open: await openRuns(engine, name) });
   if ("pass" in verdict) {
     log.info({ schedule: name, planned: toIso(planned), why: verdict.pass }, "a planned run was skipped");
     await store.schedules.moveOn(schedule, next);
     return;
   }
-  if (verdict.replaces !== null) {
-    await replace(engine, verdict.replaces, name);
+  if (verdict.replaces.length > 0) {
+    await Promise.all(verdict.replaces.map((id) => replace(engine, id, name)));
     // The cancel may have taken its whole grace time.
     if (await isOff(engine, schedule)) return;
   }
-  const after = verdict.after === null ? {} : { after: [{ id: verdict.after, when: "ended" as const }] };
-  const run = await submitRun(engine, schedule, { actor: "daemon", key, ...after }).catch(refusal);
+  const after = verdict.after.map((id) => ({ id, when: "ended" as const }));
+  const run = await submitRun(engine, schedule, { actor: "daemon", key, after }).catch(refusal);
   if ("refused" in run) {
     log.warn({ schedule: name, error: run.refused }, "a planned run was refused");
     await store.schedules.moveOn(schedule, next, { lastError: run.refused });
     return;
   }
   await store.schedules.moveOn(schedule, next, { lastAt: planned, lastTask: run.id, lastError: null });
+}
+
+/**
+ * Returns the open runs of a schedule, also those of `schedule run` and `rerun`. Leaves out a run that another one comes
+ * after: the other one is open for longer.
+ */
+async function openRuns({ store }: Engine, name: string): Promise<number[]> {
+  const query = { states: openStates, labels: { schedule: name }, limit: 1_000_000 };
+  const runs = await store.list({ ...query, fields: ["id", "after"] });
+  const awaited = new Set(runs.flatMap(({ after }) => after.map(({ id }) => id)));
+  return runs.flatMap(({ id }) => (awaited.has(id) ? [] : [id]));
 }
 
 /** Returns whether the schedule was paused or removed in the meantime. */

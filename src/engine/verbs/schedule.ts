@@ -112,7 +112,9 @@ export async function removeSchedule(engine: Engine, name: string): Promise<Sche
  */
 export async function runSchedule(engine: Engine, name: string, actor: string): Promise<Task> {
   const schedule = await requireSchedule(engine, name);
-  return await submitRun(engine, schedule, { actor }).catch((error) => rejectStale(name, error));
+  const run = await submitRun(engine, schedule, { actor }).catch((error) => rejectStale(name, error));
+  await engine.store.schedules.update(name, { lastAt: run.createdAt, lastTask: run.id });
+  return run;
 }
 
 /** Replaces an error about a field: the caller of a run passes no fields, but can change the schedule. */

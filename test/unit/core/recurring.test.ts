@@ -1,26 +1,30 @@
 import { expect, test } from "vitest";
 import { isLate, verdictOf } from "../../../src/core/recurring.ts";
 
-const onTime = { planned: 5, isMissed: false, previous: null };
+const onTime = { planned: 5, isMissed: false, open: [] as number[] };
 
 test("a missed run is made once or skipped, as the schedule says", () => {
   const missed = { ...onTime, isMissed: true };
   expect(verdictOf({ overlap: "skip", missed: "run" }, missed)).toEqual({
     run: 5,
-    replaces: null,
-    after: null,
+    replaces: [],
+    after: [],
   });
   expect(verdictOf({ overlap: "skip", missed: "skip" }, missed)).toEqual({ pass: "missed" });
 });
 
-test("if the previous run is open, the next one is skipped, queued after it, or replaces it", () => {
-  const open = { ...onTime, previous: 3 };
+test("if earlier runs are open, the next one is skipped, queued after them, or replaces them", () => {
+  const open = { ...onTime, open: [3, 4] };
   expect(verdictOf({ overlap: "skip", missed: "run" }, open)).toEqual({ pass: "overlap" });
-  expect(verdictOf({ overlap: "queue", missed: "run" }, open)).toEqual({ run: 5, replaces: null, after: 3 });
+  expect(verdictOf({ overlap: "queue", missed: "run" }, open)).toEqual({
+    run: 5,
+    replaces: [],
+    after: [3, 4],
+  });
   expect(verdictOf({ overlap: "replace", missed: "run" }, open)).toEqual({
     run: 5,
-    replaces: 3,
-    after: null,
+    replaces: [3, 4],
+    after: [],
   });
 });
 
