@@ -75,8 +75,9 @@ export class Web {
     return { listen: this.#listen, url: this.#server?.url ?? null, error: this.#error };
   }
 
-  /** Returns an address that lets a browser in once. */
-  loginUrl(): string {
+  /** Returns an address that lets a browser in once. If the server's address was taken, tries it again. */
+  async loginUrl(): Promise<string> {
+    if (!this.#server) await this.#open(this.#listen).catch(() => undefined);
     if (this.#server) return this.#server.loginUrl();
     const reason = this.#error ?? "http.listen is off";
     throw new AgentctlError("UnsupportedOperation", {

@@ -45,7 +45,7 @@ export function daemonHandlers(
       http: daemon.web.status(),
     }),
     "daemon/reload": async () => daemon.reload(),
-    "daemon/ui": async () => ({ url: daemon.web.loginUrl() }),
+    "daemon/ui": async () => ({ url: await daemon.web.loginUrl() }),
     "daemon/backup": async ({ file }) => ({ file: await daemon.backup(file) }),
     "daemon/stop": async ({ keep = false, graceMs }) => await daemon.stop({ keep, ...defined({ graceMs }) }),
   };

@@ -10,6 +10,8 @@ import { callDaemon } from "../../command/session.ts";
 import { applySetting } from "../manage/config.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:4263";
+/** How long the opener may take to fail, in ms. */
+const OPENER_MS = 5_000;
 
 export const ui = command({
   name: "ui",
@@ -63,13 +65,21 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Returns whether the system's opener accepted the address. Others can see the code in it until it is used. */
+/**
+ * Returns whether the system's opener accepted the address. Others can see the code in it until it is used. Some openers
+ * run as long as the browser, so one that does not fail soon has accepted it.
+ */
 async function openInBrowser(url: string, { env }: Context): Promise<boolean> {
   const opener = process.platform === "darwin" ? "open" : "xdg-open";
+  const child = spawn(opener, [url], { env, stdio: "ignore", detached: true });
   return await new Promise((resolve) => {
-    const child = spawn(opener, [url], { env, stdio: "ignore", detached: true });
-    child.once("error", () => resolve(false));
-    child.once("exit", (code) => resolve(code === 0));
-    child.unref();
+    const settle = (isAccepted: boolean) => {
+      clearTimeout(timer);
+      child.unref();
+      resolve(isAccepted);
+    };
+    const timer = setTimeout(settle, OPENER_MS, true);
+    child.once("error", () => settle(false));
+    child.once("exit", (code) => settle(code === 0));
   });
 }
