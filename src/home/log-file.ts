@@ -36,7 +36,8 @@ interface Front {
  */
 export class LogFile {
   readonly #place: LogPlace;
-  #bytes: LogBytes | undefined;
+  /** Resolves to undefined if there is no file yet. */
+  #opening: Promise<LogBytes | undefined> | undefined;
   #front: Front | undefined;
   #offset = 0;
 
@@ -62,15 +63,34 @@ export class LogFile {
   }
 
   close(): void {
-    this.#bytes?.close();
-    this.#bytes = undefined;
+    // A file that is still being opened would otherwise stay open.
+    this.#opening?.then(
+      (bytes) => bytes?.close(),
+      () => undefined,
+    );
+    this.#opening = undefined;
   }
 
-  async #ensureOpen(): Promise<LogBytes | undefined> {
-    if (this.#bytes) return this.#bytes;
-    this.#bytes = await openLog(this.#place);
-    if (this.#bytes) this.#front = await frontOf(this.#bytes);
-    return this.#bytes;
+  /** Opens the file once, even if two callers need it at the same time. The next caller tries again if that fails. */
+  #ensureOpen(): Promise<LogBytes | undefined> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<LogBytes | undefined> {
+    let bytes: LogBytes | undefined;
+    let isOpen = false;
+    try {
+      bytes = await openLog(this.#place);
+      if (bytes) this.#front = await frontOf(bytes);
+      isOpen = bytes !== undefined;
+      return bytes;
+    } finally {
+      if (!isOpen) {
+        bytes?.close();
+        this.#opening = undefined;
+      }
+    }
   }
 
   /** Adjusts the read offset after the front was cut off; returns the size of the log. */

@@ -110,3 +110,45 @@ test("a tail goes from attempt to attempt and misses nothing", async () => {
   tail.close();
   expect(seen.join("")).toBe("<1>a\nb\n<2>c\n");
 });
+
+test("two callers at the same time open the file once, and the one that skips goes first", async () => {
+  let [opened, closed] = [0, 0];
+  const text = Buffer.from("one two");
+  const file = new LogFile(async () => {
+    opened++;
+    return {
+      size: async () => text.length,
+      read: async (offset, length) => text.subarray(offset, offset + length),
+      close: () => closed++,
+    };
+  });
+  const [, read] = await Promise.all([file.skipTo(4), drained(file)]);
+  expect(read).toBe("two");
+  file.close();
+  await until(() => closed === opened);
+  expect(opened).toBe(1);
+});
+
+test("closing a file that is being opened leaves nothing open", async () => {
+  let [opened, closed] = [0, 0];
+  const file = new LogFile(async () => {
+    opened++;
+    return { size: async () => 0, read: async () => Buffer.alloc(0), close: () => closed++ };
+  });
+  const reading = drained(file);
+  file.close();
+  await reading;
+  await until(() => closed === 1);
+  expect(opened).toBe(1);
+});
+
+test("a file that could not be opened is tried again", async () => {
+  let isBroken = true;
+  const file = new LogFile(async () => {
+    if (isBroken) throw new Error("EMFILE");
+    return undefined;
+  });
+  await expect(drained(file)).rejects.toThrow("EMFILE");
+  isBroken = false;
+  expect(await drained(file)).toBe("");
+});
