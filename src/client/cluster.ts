@@ -11,8 +11,10 @@ import { isMachine, ownTasksError } from "../home/cluster-file.ts";
 import type { Paths } from "../home/paths.ts";
 import { RpcClient } from "../protocol/rpc-client.ts";
 import { dialHome } from "./connect.ts";
+import type { Environment } from "./environment.ts";
 import { type DaemonBundle, withDaemonBundle } from "./local-daemon.ts";
-import { stopDaemon } from "./stop.ts";
+import { startDaemon } from "./start.ts";
+import { type Stopped, stopDaemon } from "./stop.ts";
 
 /** The exports of the daemon's bundle for clusters. */
 interface ClusterBundle {
@@ -29,22 +31,50 @@ interface ClusterBundle {
 
 const bundle = (daemon: DaemonBundle) => daemon as unknown as ClusterBundle;
 
-export const initClusterHere: ClusterBundle["initCluster"] = async (paths, options) => {
-  await stopToJoin(paths);
-  return await withDaemonBundle((daemon) => bundle(daemon).initCluster(paths, options));
-};
-export const joinClusterHere: ClusterBundle["joinCluster"] = async (paths, options) => {
-  await stopToJoin(paths);
-  return await withDaemonBundle((daemon) => bundle(daemon).joinCluster(paths, options));
-};
-export const leaveClusterHere: ClusterBundle["leaveCluster"] = async (paths) => {
-  if (isMachine(paths)) await stopDaemon(paths, {});
-  return await withDaemonBundle((daemon) => bundle(daemon).leaveCluster(paths));
-};
+export const initClusterHere = (
+  context: Place,
+  options: Founding,
+): ReturnType<ClusterBundle["initCluster"]> =>
+  withoutDaemon(context, stopToJoin, (daemon) => bundle(daemon).initCluster(context.paths, options));
+
+export const joinClusterHere = (
+  context: Place,
+  options: Joining & { keyFile: string },
+): ReturnType<ClusterBundle["joinCluster"]> =>
+  withoutDaemon(context, stopToJoin, (daemon) => bundle(daemon).joinCluster(context.paths, options));
+
+export const leaveClusterHere = (context: Place): ReturnType<ClusterBundle["leaveCluster"]> =>
+  withoutDaemon(
+    context,
+    async (paths) => (isMachine(paths) ? await stopDaemon(paths, {}) : undefined),
+    (daemon) => bundle(daemon).leaveCluster(context.paths),
+  );
+
+/** The home to work on, and the environment for its daemon. */
+interface Place {
+  paths: Paths;
+  env: Environment;
+}
+
+/** Stops the daemon and does the work. If the work fails, starts the daemon again, so that nothing has changed. */
+async function withoutDaemon<T>(
+  { paths, env }: Place,
+  stop: (paths: Paths) => Promise<Stopped | undefined>,
+  work: (daemon: DaemonBundle) => Promise<T>,
+): Promise<T> {
+  const stopped = await stop(paths);
+  try {
+    return await withDaemonBundle(work);
+  } catch (error) {
+    // Why the work failed matters more than why the daemon does not start.
+    if (stopped) await startDaemon(paths, env, false).catch(() => undefined);
+    throw error;
+  }
+}
 
 /** Stops the daemon of a home that is to join a cluster. Throws if the home has open tasks, and then stops nothing. */
-async function stopToJoin(paths: Paths): Promise<void> {
-  if (isMachine(paths)) return;
+async function stopToJoin(paths: Paths): Promise<Stopped | undefined> {
+  if (isMachine(paths)) return undefined;
   const rpc = await dialHome(paths);
   if (rpc instanceof RpcClient) {
     try {
@@ -55,7 +85,7 @@ async function stopToJoin(paths: Paths): Promise<void> {
       rpc.close();
     }
   }
-  await stopDaemon(paths, {});
+  return await stopDaemon(paths, {});
 }
 
 export const clusterHere: ClusterBundle["clusterStatus"] = (paths) =>

@@ -1,4 +1,4 @@
-/** Decodes bytes that other programs wrote. */
+/** Decodes bytes that other programs wrote, and explains why a file cannot be read. */
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -14,4 +14,13 @@ export function textOf(bytes: Uint8Array): string | undefined {
 /** Returns the text of a file, without the byte order mark that some editors write before the first line. */
 export function fileTextOf(bytes: Uint8Array): string | undefined {
   return textOf(bytes)?.replace(/^\ufeff/, "");
+}
+
+/** Returns in plain words why a file cannot be read. */
+export function explainReadError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EISDIR") return "it is a folder";
+  if (code === "EACCES") return "this user may not read it";
+  return message;
 }

@@ -155,3 +155,47 @@ it("hands tasks over and starts none if the cluster needs a newer version", asyn
   expect(await home.cli("daemon", "start")).toMatchObject(otherBuild);
   database.sql("upgraded", "alter table agentctl.tasks rename variables to env_names");
 });
+
+it("keeps the daemon running if the home cannot enter a cluster, and says what helps", async ({
+  database,
+  home,
+}) => {
+  await home.cli("daemon", "start");
+  const isRunning = async () => (await home.daemonPid()) !== null;
+  const missing = await home.cli("cluster", "init", database.url("missing"), "--name", "one");
+  expect(missing).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/"missing" does not exist\n.*check the address/),
+  });
+  expect(await isRunning()).toBe(true);
+  const join = (file: string) => home.cli("cluster", "join", database.url("missing"), "--key-file", file);
+  expect(await join("no.key")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^agentctl: --key-file: .*no\.key cannot be read: there is no such file\n/),
+  });
+  expect(await join(home.script("true"))).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/holds no key of a cluster\n.*cluster\.key is in the home/),
+  });
+  expect(await isRunning()).toBe(true);
+});
+
+it("continues the tasks of a machine that cannot leave, and says how to end what is frozen", async ({
+  database,
+  home,
+}) => {
+  database.sql("postgres", "create database frozen");
+  await home.cli("cluster", "init", database.url("frozen"), "--name", "one");
+  const id = await home.run("sleep", "60");
+  await home.reaches(id, "working");
+  expect(await home.cli("cluster", "leave")).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(
+      /machine one has open tasks: 1\n {2}agentctl list --on one; .*--mode checkpoint/,
+    ),
+  });
+  expect(await home.daemonPid()).not.toBeNull();
+  await home.reaches(id, "working");
+  expect((await home.cli("pause", `${id}`, "--mode", "checkpoint", "--grace", "0s")).code).toBe(0);
+  expect(await home.cli("cluster", "leave")).toMatchObject({ code: 0 });
+});

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import { fileTextOf, textOf } from "../../home/text.ts";
+import { explainReadError, fileTextOf, textOf } from "../../home/text.ts";
 import type { Context } from "../command/context.ts";
 import { usage } from "../command/usage.ts";
 import { fromStdin } from "./piped.ts";
@@ -35,8 +35,7 @@ export async function fileOrStdin(context: Context, name: string | undefined): P
   try {
     return readFileSync(resolve(context.cwd, name));
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw usage(`${name} cannot be read: ${isMissing ? "there is no such file" : (error as Error).message}`);
+    throw usage(`${name} cannot be read: ${explainReadError(error)}`);
   }
 }
 

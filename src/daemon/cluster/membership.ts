@@ -23,6 +23,7 @@ import {
 } from "../../home/cluster-file.ts";
 import { ensureHomeId, homeId } from "../../home/identity.ts";
 import type { Paths } from "../../home/paths.ts";
+import { explainReadError } from "../../home/text.ts";
 import {
   addMachine,
   Connection,
@@ -64,12 +65,23 @@ export async function joinCluster(
   paths: Paths,
   options: Joining & { keyFile: string },
 ): Promise<{ name: string; keyFile: string }> {
+  const key = readGivenKey(options.keyFile);
   return await becomeMachine(paths, options, async (connection) => {
-    const key = readKey(options.keyFile);
     const { keyCheck: storedCheck } = await readCluster(connection);
     if (storedCheck !== keyCheck(key)) throw wrongKey();
     return key;
   });
+}
+
+/** Reads the key from a file that the user named. */
+function readGivenKey(file: string): Buffer {
+  try {
+    return readKey(file);
+  } catch (cause) {
+    if (cause instanceof AgentctlError) throw wrongKey(cause, `${file} holds no key of a cluster`);
+    const reason = `${file} cannot be read: ${explainReadError(cause)}`;
+    throw new AgentctlError("InvalidParams", { field: "keyFile", reason });
+  }
 }
 
 async function becomeMachine(
@@ -96,10 +108,20 @@ async function becomeMachine(
       setOwnFilesAside(paths);
       writeClusterFile(paths, { url, name: chosen, key });
       return { name: chosen, keyFile: paths.clusterKey };
+    }).catch((error: unknown) => {
+      throw forNewMachine(error);
     });
   } finally {
     lock.release();
   }
+}
+
+/** Returns the error with a hint for a home that is in no cluster yet, so that no other command can check the database. */
+function forNewMachine(error: unknown): unknown {
+  const { data } = asAgentctlError(error);
+  if (!`${data.hint}`.startsWith("agentctl cluster status")) return error;
+  const hint = "check the address; its password may be in ~/.pgpass. Then repeat the command";
+  return new AgentctlError("StoreUnavailable", { ...data, hint }, { cause: error });
 }
 
 /** Adds the machine and returns its name: the given one, or the host's, numbered if another machine has it. */
@@ -264,10 +286,8 @@ function requireAddress(url: string): void {
   try {
     parsed = new URL(url.replace(/@\//, "@localhost/"));
   } catch {
-    throw new AgentctlError("InvalidParams", {
-      field: "url",
-      reason: "it is no address such as postgres://user@host/database",
-    });
+    const reason = "it is not an address such as postgres://user@host/database";
+    throw new AgentctlError("InvalidParams", { field: "url", reason });
   }
   if (!/^postgres(ql)?:$/.test(parsed.protocol)) {
     throw new AgentctlError("InvalidParams", { field: "url", reason: "it does not begin with postgres://" });

@@ -30,8 +30,7 @@ export function keyCheck(key: Buffer): string {
 }
 
 /** Returns the error for a key that is not the cluster's. */
-export function wrongKey(cause?: unknown): AgentctlError {
-  const reason = "the key is not that of this cluster";
+export function wrongKey(cause?: unknown, reason = "the key is not that of this cluster"): AgentctlError {
   const hint = "cluster.key is in the home of the machine that made the cluster";
   return new AgentctlError("StoreUnavailable", { reason, hint }, { cause });
 }

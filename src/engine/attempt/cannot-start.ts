@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import type { AgentctlError } from "../../core/errors.ts";
 import type { Failure, Task } from "../../core/task.ts";
+import { explainReadError } from "../../home/text.ts";
 import type { StartRefusal } from "../../runner/index.ts";
 import type { Engine } from "../engine.ts";
 import { type TaskEnvironment, taskEnvironment } from "../files/environment.ts";
@@ -58,10 +59,7 @@ function moduleRefusal(module: string, cwd: string): Refusal | null {
     accessSync(module, constants.R_OK);
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return makeRefusal(
-      isMissing ? 127 : 126,
-      `cannot start ${module}: ${isMissing ? "there is no such file" : (error as Error).message}`,
-    );
+    return makeRefusal(isMissing ? 127 : 126, `cannot start ${module}: ${explainReadError(error)}`);
   }
   try {
     accessSync(cwd, constants.X_OK);

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { fileTextOf, textOf } from "../../home/text.ts";
+import { explainReadError, fileTextOf, textOf } from "../../home/text.ts";
 import { isNoRoom } from "../no-room.ts";
 
 /** Thrown if a file of variables cannot be used. Its message has no value, because values are secrets. */
@@ -40,11 +40,10 @@ function bytesOf(file: string): Buffer {
     // Reading a pipe would block the daemon until a program writes to it.
     if (statSync(file).isFile()) return readFileSync(file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (isNoRoom(code)) throw error;
-    const isMissing = code === "ENOENT";
-    const problem = isMissing ? "there is no such file" : message;
-    throw new EnvFileRefused(`${file} cannot be read: ${problem}`, isMissing, { cause: error });
+    const reason = `${file} cannot be read: ${explainReadError(error)}`;
+    throw new EnvFileRefused(reason, code === "ENOENT", { cause: error });
   }
   throw new EnvFileRefused(`${file} is not a file`, false);
 }

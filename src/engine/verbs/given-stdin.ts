@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { AgentctlError } from "../../core/errors.ts";
+import { explainReadError } from "../../home/text.ts";
 import { bundlePath } from "../files/bundle-path.ts";
 import type { Ports } from "../ports.ts";
 
@@ -44,7 +45,7 @@ function contentOf(path: string): Buffer {
     data = readFileSync(path);
   } catch (error) {
     if (error instanceof AgentctlError) throw error;
-    throw stdinRefusal(`${path} cannot be read: ${(error as Error).message}`);
+    throw stdinRefusal(`${path} cannot be read: ${explainReadError(error)}`);
   }
   if (data.length > MAX_BYTES) throw tooLargeRefusal();
   return data;

@@ -156,16 +156,21 @@ export async function hasHeard(connection: Connection, name: string, since: stri
   return (await connection.repeat(sql, [name, since])).rows.length === 0;
 }
 
+/** Returns what has to be done before a machine in this state can be forgotten. */
+function forgetHint(name: string, state: MachineInfo["state"]): string {
+  if (state === "up") return `agentctl machine drain ${name}`;
+  if (state === "draining") return `agentctl machine forget ${name} once it is stopped and has no tasks`;
+  return `agentctl list --on ${name}; there, agentctl pause <id> --mode checkpoint or agentctl cancel <id> ends what is frozen`;
+}
+
 /** Forgets a machine. Throws `MachineNotFound`, and `UnsupportedOperation` if it is up or has tasks. */
 export async function forgetMachine(connection: Connection, name: string): Promise<void> {
   const machine = (await listMachines(connection)).find((each) => each.name === name);
   if (!machine) throw new AgentctlError("MachineNotFound", { machine: name });
   const { state, tasks } = machine;
   if (tasks > 0 || state === "up" || state === "draining") {
-    const reason = tasks > 0 ? `machine ${name} has ${tasks} tasks` : `machine ${name} is ${state}`;
-    const forgetHint = `agentctl machine forget ${name} once it is stopped or left, and has no tasks`;
-    const hint = state === "draining" ? forgetHint : `agentctl machine drain ${name}`;
-    throw new AgentctlError("UnsupportedOperation", { reason, machine: name, hint });
+    const reason = `machine ${name} ${tasks > 0 ? `has open tasks: ${tasks}` : `is ${state}`}`;
+    throw new AgentctlError("UnsupportedOperation", { reason, machine: name, hint: forgetHint(name, state) });
   }
   await connection.query("delete from machines where name = $1", [name]);
 }

@@ -52,7 +52,7 @@ const init = command({
     { name, slots, labels, start, machineRoles, lease: leaseMs = DEFAULT_LEASE_MS },
   ) {
     if (leaseMs < MIN_LEASE_MS) throw usage("--lease: at least 3s");
-    const machine = await initClusterHere(context.paths, {
+    const machine = await initClusterHere(context, {
       url,
       leaseMs,
       machineRoles,
@@ -76,7 +76,7 @@ const join = command({
   isLocal: true,
   async run(context, [url = ""], { keyFile, name, slots, labels, start }) {
     if (keyFile === undefined) throw usage("--key-file is missing: cluster.key of a home in the cluster");
-    const machine = await joinClusterHere(context.paths, {
+    const machine = await joinClusterHere(context, {
       url,
       keyFile: absolutePath(context, keyFile),
       labels: Object.fromEntries(labels),
@@ -113,7 +113,7 @@ const leave = command({
   examples: [["cluster leave", "the home's own store is back"]],
   isLocal: true,
   async run(context) {
-    const machine = await leaveClusterHere(context.paths);
+    const machine = await leaveClusterHere(context);
     if (context.out.json) context.out.data({ ok: true, changed: true, ...machine });
     else context.out.line(`machine ${machine.name} has left the cluster`);
     return 0;

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { explainReadError } from "../../../home/text.ts";
 import type { Context } from "../../command/context.ts";
 import { usage } from "../../command/usage.ts";
 
@@ -24,7 +25,7 @@ function readPassphraseFile({ cwd }: Context, file: string): string {
   try {
     return readFileSync(resolve(cwd, file), "utf8").replace(/\r?\n$/, "");
   } catch (error) {
-    throw usage(`${file} cannot be read: ${(error as Error).message}`, { field: "--passphrase-file" });
+    throw usage(`${file} cannot be read: ${explainReadError(error)}`, { field: "--passphrase-file" });
   }
 }
 

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { defined } from "../../../core/defined.ts";
 import { AgentctlError } from "../../../core/errors.ts";
+import { explainReadError } from "../../../home/text.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import type { RpcClient } from "../../../protocol/rpc-client.ts";
 import type { Context } from "../../command/context.ts";
@@ -181,7 +182,7 @@ async function uploadBundle(context: Context, rpc: RpcClient, file: string): Pro
     for await (const chunk of source) await upload.write(chunk as Buffer);
   } catch (error) {
     if (error instanceof AgentctlError) throw error;
-    throw usage(`${file} cannot be read: ${(error as Error).message}`);
+    throw usage(`${file} cannot be read: ${explainReadError(error)}`);
   }
   return await upload.bundle();
 }
