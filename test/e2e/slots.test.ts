@@ -50,6 +50,18 @@ it("gives a task several slots, and keeps later tasks waiting until then", async
   const last = await home.run("--queue", queue, "true");
   await home.reaches(last, "completed");
   expect((await home.task(lost)).waiting).toEqual({ for: "slots", on: queue, until: null });
+  const shown = (await home.cli("show", `${lost}`)).stdout;
+  expect(shown).toContain(
+    `  needs 5 slots, and queue ${queue} has 2\n  agentctl queue set ${queue} --slots 5\n`,
+  );
+});
+
+it("says of a task in a queue without slots that the queue has none", async ({ home }) => {
+  const queue = await queueOf(home, "closed", "--slots", "0");
+  const shown = (await home.cli("show", `${await home.run("--queue", queue, "true")}`)).stdout;
+  expect(shown).toContain(
+    `  needs 1 slot, and queue ${queue} has 0\n  agentctl queue set ${queue} --slots 1\n`,
+  );
 });
 
 it("limits the slots of all queues together, by priority across queues", async ({ home }) => {
@@ -88,6 +100,7 @@ it("numbers the slots of a queue, and makes a frozen task wait for its own slot"
   await home.cli("resume", `${a}`);
   await meanwhile(home);
   expect([notes(home)[2], (await home.task(a)).state]).toEqual(["c 0", "resumed"]);
+  expect((await home.cli("show", `${a}`)).stdout).toContain(`waits for its own slot 0 of queue ${queue}`);
   await home.cli("cancel", `${c}`, "--grace", "0s");
   await home.reaches(a, "working");
   expect((await home.task(a)).slotNumbers).toEqual([0]);

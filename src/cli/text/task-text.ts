@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
+import { counted } from "./counted.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
 import { untilText, whenText } from "./when.ts";
 
@@ -18,6 +19,7 @@ export const usualFields = [
   "prompt",
   "queue",
   "slots",
+  "slotNumbers",
   "progress",
   "machine",
   "createdAt",
@@ -79,11 +81,11 @@ export function shortWorkOf(task: UsualTask): string {
   return shellLine([basename(program) || program, ...args]);
 }
 
-/** Returns why an open task does not move; null if it does. */
-export function standstillOf(task: UsualTask, now: number): Standstill | null {
+/** Returns why an open task does not move; null if it does. `queueSlots`: how many slots its queue has, if known. */
+export function standstillOf(task: UsualTask, now: number, queueSlots?: number | null): Standstill | null {
   const { id, waiting, state, pause, moving } = task;
   if (moving) return { why: `is on its way to ${oneLine(moving.to)}`, todo: waysOutOf(id) };
-  if (state !== "suspended" && waiting) return waitingText(task, waiting, now);
+  if (state !== "suspended" && waiting) return waitingText(task, waiting, now, queueSlots);
   if (state === "suspended") {
     // A task that resumes automatically shows both who paused it and what it waits for.
     const waitText = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
@@ -100,17 +102,18 @@ export function waysOutOf(id: number): string {
 
 type Waiting = NonNullable<TaskJson["waiting"]>;
 
-function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: number): Standstill {
+function waitingText(
+  task: UsualTask,
+  { for: cause, on, until }: Waiting,
+  now: number,
+  queueSlots?: number | null,
+): Standstill {
   const { id, queue, question, error } = task;
   const timeText = until === null ? "" : ` until ${whenText(until, now)} (${untilText(until, now)})`;
   switch (cause) {
     case "slot":
-      return {
-        why: `waits for a slot in queue ${queue}`,
-        todo: `agentctl queue list, agentctl queue set ${queue} --slots <n>`,
-      };
     case "slots":
-      return slotsText(task, on);
+      return slotsText(task, on, queueSlots);
     case "memory":
       return {
         why: "waits for memory: less is available than memory.reserve keeps free",
@@ -141,13 +144,26 @@ function waitingText(task: UsualTask, { for: cause, on, until }: Waiting, now: n
   }
 }
 
-function slotsText({ queue, slots }: UsualTask, on: Waiting["on"]): Standstill {
+function slotsText(
+  { state, queue, slots, slotNumbers }: UsualTask,
+  on: Waiting["on"],
+  queueSlots: number | null = null,
+): Standstill {
   if (on === "slots.max") {
     const why = `waits for ${slots === 1 ? "a slot" : `${slots} slots`} of all queues together`;
     return { why, todo: "agentctl config set slots.max <n>" };
   }
-  const todo = `agentctl queue list, agentctl queue set ${queue} --slots <n>`;
-  return { why: `waits for ${slots} slots at once in queue ${queue}`, todo };
+  if (queueSlots !== null && queueSlots < slots) {
+    const why = `needs ${counted(slots, "slot")}, and queue ${queue} has ${queueSlots}`;
+    return { why, todo: `agentctl queue set ${queue} --slots ${slots}` };
+  }
+  // A frozen process knows the numbers of its slots, so it cannot take other ones.
+  if (state === "resumed" && slotNumbers !== null) {
+    const why = `waits for its own ${slots === 1 ? "slot" : "slots"} ${slotNumbers.join(",")} of queue ${queue}`;
+    return { why, todo: `agentctl list --queue ${queue} --state working` };
+  }
+  const why = `waits for ${slots === 1 ? "a slot" : `${slots} slots at once`} in queue ${queue}`;
+  return { why, todo: `agentctl queue list, agentctl queue set ${queue} --slots <n>` };
 }
 
 /** Returns the question of a task, with its choices. */

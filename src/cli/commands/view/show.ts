@@ -1,4 +1,5 @@
 import { placeOf } from "../../../home/log-tail.ts";
+import type { TaskJson } from "../../../protocol/methods.ts";
 import type { Context } from "../../command/context.ts";
 import { command, value } from "../../command/define.ts";
 import { callDaemon, reference, withDaemon } from "../../command/session.ts";
@@ -29,12 +30,20 @@ export const show = command({
     if (out.json) out.data(task);
     else if (format !== undefined) out.line(templateOf(format)(task));
     else {
-      for (const line of taskReport(task, clock.now(), await out.paint(), out.columns)) out.line(line);
+      const reported = { ...task, queueSlots: await queueSlotsOf(context, task) };
+      for (const line of taskReport(reported, clock.now(), await out.paint(), out.columns)) out.line(line);
       if (task.state === "failed") await printLastLines(context, task.id);
     }
     return 0;
   },
 });
+
+/** Returns how many slots the queue has that a task waits for; null if it waits for something else or has no limit. */
+async function queueSlotsOf(context: Context, { waiting, queue }: TaskJson): Promise<number | null> {
+  if (waiting?.on !== queue || (waiting.for !== "slot" && waiting.for !== "slots")) return null;
+  const { queues } = await callDaemon(context, "queues/list", {});
+  return queues.find(({ name }) => name === queue)?.slots ?? null;
+}
 
 /** Prints the end of the newest log, which usually says why the task failed. */
 async function printLastLines(context: Context, id: number): Promise<void> {

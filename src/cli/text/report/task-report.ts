@@ -26,11 +26,14 @@ const MAX_ENTRIES = 20;
 /** How wide the title in the heading is at most in a pipe, and at least on a narrow terminal. */
 const TITLE_WIDTH = { inPipe: 60, min: 12 };
 
+/** A task with its details, and how many slots its queue has, if it waits for these. */
+type Reported = Detailed & { queueSlots?: number | null };
+
 /**
  * Returns everything about a task, the most important first: its state, why it waits, and what to do. Without `columns`
  * it is for a pipe.
  */
-export function taskReport(task: Detailed, now: number, paint: Paint, columns?: number): string[] {
+export function taskReport(task: Reported, now: number, paint: Paint, columns?: number): string[] {
   const lines = [
     ...headline(task, now, paint, columns),
     "",
@@ -56,10 +59,10 @@ export function taskReport(task: Detailed, now: number, paint: Paint, columns?: 
   return lines;
 }
 
-function headline(task: Detailed, now: number, paint: Paint, columns: number | undefined): string[] {
+function headline(task: Reported, now: number, paint: Paint, columns: number | undefined): string[] {
   const { state, activity } = task;
   const lines = heading(task, paint, columns);
-  const standstill = standstillOf(task, now);
+  const standstill = standstillOf(task, now, task.queueSlots);
   if (standstill) {
     lines.push(`  ${standstill.why}`);
     if (standstill.todo) lines.push(`  ${paint.command(standstill.todo)}`);
