@@ -157,6 +157,7 @@ describe("a program that ends after a request to pause", () => {
     await noted(home, 1, "ticks");
     const pid = await pidOf(home, id);
     await home.cli("pause", `${id}`);
+    expect((await home.cli("show", `${id}`)).stdout).toContain(`\n  agentctl resume ${id}\n`);
     open(home);
     expect((await home.cli("resume", `${id}`)).code).toBe(0);
     expect((await home.cli("wait", `${id}`)).code).toBe(7);

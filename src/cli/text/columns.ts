@@ -6,10 +6,10 @@ import type { Cell, Column } from "./table.ts";
 import {
   endText,
   type ListedTask,
-  progressText,
   shortWorkOf,
   standstillOf,
   titleOf,
+  type UsualTask,
   workOf,
 } from "./task-text.ts";
 import { oneLine } from "./terminal-text.ts";
@@ -202,4 +202,38 @@ function detailsOf(task: ListedTask, { now, isPipe }: CellContext): string {
   const usage = task.usage && task.usage.turns > 0 ? usageText(task.usage) : "";
   const parts = [standstill?.why ?? "", endText(task), progressText(task, isPipe), usage];
   return parts.filter((part) => part !== "").join("; ");
+}
+
+/** Returns the progress of a task in its own words; on a terminal with a bar. */
+export function progressText(task: UsualTask, isPipe = false): string {
+  const { progress } = task;
+  if (!progress) return "";
+  const { done, total, message } = progress;
+  const count = total === null ? String(done) : `${isPipe ? "" : `${bar(done, total)} `}${done}/${total}`;
+  const remaining = remainingMs(task);
+  const parts = [
+    count,
+    remaining === null ? "" : `~${formatDuration(remaining)} left`,
+    message ? oneLine(message) : "",
+  ];
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+const BAR_CELLS = 8;
+
+/** Returns a bar with its percentage. */
+function bar(done: number, total: number): string {
+  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
+  const full = Math.floor(share * BAR_CELLS);
+  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)} ${Math.floor(share * 100)}%`;
+}
+
+/** Returns how long the rest will take at the same speed, in ms; null if that cannot be known. */
+function remainingMs({ state, progress, runMs }: UsualTask): number | null {
+  if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
+    return null;
+  const remaining = (runMs / progress.done) * (progress.total - progress.done);
+  // Round to seconds, and from one minute on to minutes: more precision would be a guess.
+  const unit = remaining < 60_000 ? 1000 : 60_000;
+  return Math.max(unit, Math.round(remaining / unit) * unit);
 }

@@ -1,6 +1,5 @@
 /** Texts about a task. */
 import { basename } from "node:path";
-import { formatDuration } from "../../core/time.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import { counted } from "./counted.ts";
 import { block, oneLine, shellLine } from "./terminal-text.ts";
@@ -81,15 +80,23 @@ export function shortWorkOf(task: UsualTask): string {
   return shellLine([basename(program) || program, ...args]);
 }
 
-/** Returns why an open task does not move; null if it does. `queueSlots`: how many slots its queue has, if known. */
-export function standstillOf(task: UsualTask, now: number, queueSlots?: number | null): Standstill | null {
+/** What makes the text about a standstill exact, where it is known. */
+interface Known {
+  /** How many slots the queue has that the task waits for. */
+  queueSlots?: number | null;
+  /** The options with which the task was submitted. */
+  options?: Record<string, unknown>;
+}
+
+/** Returns why an open task does not move; null if it does. */
+export function standstillOf(task: UsualTask, now: number, known: Known = {}): Standstill | null {
   const { id, waiting, state, pause, moving } = task;
   if (moving) return { why: `is on its way to ${oneLine(moving.to)}`, todo: waysOutOf(id) };
-  if (state !== "suspended" && waiting) return waitingText(task, waiting, now, queueSlots);
+  if (state !== "suspended" && waiting) return waitingText(task, waiting, now, known.queueSlots);
   if (state === "suspended") {
     // A task that resumes automatically shows both who paused it and what it waits for.
     const waitText = waiting && waiting.for !== "time" ? `; ${waitingText(task, waiting, now).why}` : "";
-    return { why: `${pauseText(task, now)}${waitText}`, todo: resumeCommand(task) };
+    return { why: `${pauseText(task, now)}${waitText}`, todo: resumeCommand(task, known) };
   }
   if (state === "resumed" && pause) return { why: "waits for a slot to go on", todo: `agentctl pause ${id}` };
   return null;
@@ -202,7 +209,7 @@ export function pauseText({ state, pause, checkpoint, error }: UsualTask, now: n
 
 const isSessionGone = (error: TaskJson["error"]) => error?.name === "SessionNotFound";
 
-function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): string {
+function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask, { options }: Known): string {
   if (isSessionGone(error)) return `agentctl resume ${id} --from-start`;
   if (pause?.cause === "budget") return `agentctl resume ${id} ${raiseOption(pause.reason)}`;
   if (pause?.cause === "mismatch")
@@ -214,7 +221,8 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): strin
       : `agentctl resume ${id} --from-start`;
   }
   const isStopped = pause?.outcome === "frozen" && pause.cause !== "lost";
-  const canContinue = checkpoint !== null || kind !== "program" || isStopped;
+  const continuesItself = kind !== "program" || options?.pauseMode === "checkpoint";
+  const canContinue = checkpoint !== null || continuesItself || isStopped;
   return canContinue ? `agentctl resume ${id}` : `agentctl resume ${id} --from-start`;
 }
 
@@ -222,40 +230,6 @@ function resumeCommand({ id, kind, checkpoint, pause, error }: UsualTask): strin
 function raiseOption(reason: string | null): string {
   if (reason?.includes("tokens")) return "--add-tokens <n>";
   return reason?.includes("times") ? "--add-turns <n>" : "--add-cost <usd>";
-}
-
-/** Returns the progress of a task in its own words; on a terminal with a bar. */
-export function progressText(task: UsualTask, isPipe = false): string {
-  const { progress } = task;
-  if (!progress) return "";
-  const { done, total, message } = progress;
-  const count = total === null ? String(done) : `${isPipe ? "" : `${bar(done, total)} `}${done}/${total}`;
-  const remaining = remainingMs(task);
-  const parts = [
-    count,
-    remaining === null ? "" : `~${formatDuration(remaining)} left`,
-    message ? oneLine(message) : "",
-  ];
-  return parts.filter((part) => part !== "").join(" ");
-}
-
-const BAR_CELLS = 8;
-
-/** Returns a bar with its percentage. */
-function bar(done: number, total: number): string {
-  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
-  const full = Math.floor(share * BAR_CELLS);
-  return `${"█".repeat(full)}${"░".repeat(BAR_CELLS - full)} ${Math.floor(share * 100)}%`;
-}
-
-/** Returns how long the rest will take at the same speed, in ms; null if that cannot be known. */
-function remainingMs({ state, progress, runMs }: UsualTask): number | null {
-  if (state !== "working" || !progress?.total || progress.done <= 0 || progress.done >= progress.total)
-    return null;
-  const remaining = (runMs / progress.done) * (progress.total - progress.done);
-  // Round to seconds, and from one minute on to minutes: more precision would be a guess.
-  const unit = remaining < 60_000 ? 1000 : 60_000;
-  return Math.max(unit, Math.round(remaining / unit) * unit);
 }
 
 /** Returns whether the reason of the pause is also the message of the error. */

@@ -1,18 +1,11 @@
 import { formatDuration } from "../../../core/time.ts";
 import type { Result } from "../../../protocol/methods.ts";
 import { agentRows, worktreeRows } from "../agent-text.ts";
+import { progressText } from "../columns.ts";
 import { counted } from "../counted.ts";
 import type { Paint } from "../paint.ts";
 import { fitted, tableLines, textWidth } from "../table.ts";
-import {
-  endText,
-  isReasonOfPause,
-  pauseText,
-  progressText,
-  standstillOf,
-  titleOf,
-  workOf,
-} from "../task-text.ts";
+import { endText, isReasonOfPause, pauseText, standstillOf, titleOf, workOf } from "../task-text.ts";
 import { block, oneLine } from "../terminal-text.ts";
 import { sizeText, untilText, whenText } from "../when.ts";
 import { submittedOptions } from "./submission-options.ts";
@@ -62,7 +55,7 @@ export function taskReport(task: Reported, now: number, paint: Paint, columns?: 
 function headline(task: Reported, now: number, paint: Paint, columns: number | undefined): string[] {
   const { state, activity } = task;
   const lines = heading(task, paint, columns);
-  const standstill = standstillOf(task, now, task.queueSlots);
+  const standstill = standstillOf(task, now, task);
   if (standstill) {
     lines.push(`  ${standstill.why}`);
     if (standstill.todo) lines.push(`  ${paint.command(standstill.todo)}`);
