@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { type Home, it, needsOwnStore, sqlite, until } from "../harness/index.ts";
 import { noted, notes, oneSlot, open, pausedSaver, pidOf, taskModule, twelveSteps, upTo } from "./story.ts";
@@ -54,6 +54,19 @@ it("waits as resumed while the only slot is taken, and runs when --wait returns"
   expect((await home.reaches(id, "resumed")).waiting).toMatchObject({ for: "slot" });
   await home.cli("cancel", `${next}`, "--grace", "0s");
   expect(await resuming).toMatchObject({ code: 0, stdout: `task ${id} resumed and running\n` });
+});
+
+it("says with --wait why the task could not start", async ({ home }) => {
+  const folder = home.file("work");
+  mkdirSync(folder);
+  const id = await home.run("--cwd", folder, "--pause-mode", "checkpoint", "sleep", "60");
+  await home.reaches(id, "working");
+  await home.cli("pause", `${id}`);
+  rmdirSync(folder);
+  expect(await home.cli("resume", `${id}`, "--wait")).toMatchObject({
+    code: 4,
+    stderr: `agentctl: task ${id} could not start and is suspended again: cannot start sleep: its working directory ${folder} does not exist\n  agentctl show ${id}\n`,
+  });
 });
 
 it("keeps the resume if --wait is interrupted, and says so", async ({ home }) => {

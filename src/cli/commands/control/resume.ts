@@ -70,7 +70,7 @@ export const resume = command({
         })) as ManyAnswers;
         const waitInterrupt = new WaitInterrupt(context, false);
         const results = resumeOptions.wait
-          ? await waitUntilAllRun(rpc, response.results, waitInterrupt)
+          ? await waitUntilAllRun(context, rpc, response.results, waitInterrupt)
           : response.results;
         const answers = await answersOfMany(context, { ...response, results }, say);
         waitInterrupt.end();
@@ -88,7 +88,7 @@ export const resume = command({
           if (resumeOptions.wait) waitInterrupt.begin(response.task);
           for (const note of response.notes) out.note(`task ${response.task.id}: ${oneLine(note)}`);
           return resumeOptions.wait
-            ? { ...response, task: await waitUntilRunning(rpc, response.task) }
+            ? { ...response, task: await waitUntilRunning(context, rpc, response.task) }
             : response;
         },
         say,
@@ -177,6 +177,7 @@ function paramsOf(
 
 /** Waits until the resumed tasks run. A task that is paused again before becomes a failed result. */
 async function waitUntilAllRun(
+  context: Context,
   rpc: RpcClient,
   results: ManyAnswers["results"],
   waitInterrupt: WaitInterrupt,
@@ -186,7 +187,7 @@ async function waitUntilAllRun(
       if (!result.ok || !result.task) return result;
       waitInterrupt.begin(result.task);
       try {
-        return { ...result, task: await waitUntilRunning(rpc, result.task) };
+        return { ...result, task: await waitUntilRunning(context, rpc, result.task) };
       } catch (error) {
         return { id: result.id, ok: false, changed: result.changed, error: asAgentctlError(error).toWire() };
       }
@@ -194,11 +195,16 @@ async function waitUntilAllRun(
   );
 }
 
-/** Returns the task once it runs; throws if it is paused again before. */
-async function waitUntilRunning(rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
+/** Returns the task once it runs; throws if it is paused again before, or could not start. */
+async function waitUntilRunning({ clock }: Context, rpc: RpcClient, { id }: TaskJson): Promise<TaskJson> {
   const until = ["working", "submitted", "input-required", "suspended"] as const;
   const { task } = await rpc.call("tasks/wait", { id, until: [...until] });
   if (task.state !== "suspended") return task;
-  const reason = `it is suspended again: ${pauseText(task, 0)}`;
-  throw new AgentctlError("TaskNotResumable", { id, state: task.state, allowed: ["suspended"], reason });
+  const { state, error } = task;
+  const message =
+    error?.name === "CannotStart"
+      ? `task ${id} could not start and is suspended again: ${error.message}`
+      : `task ${id} is suspended again: ${pauseText(task, clock.now())}`;
+  const hint = `agentctl show ${id}`;
+  throw new AgentctlError("TaskNotResumable", { id, state, allowed: ["suspended"] }, { message, hint });
 }
