@@ -15,6 +15,16 @@ it("deletes an ended task with its logs and checkpoints and never reuses its id"
   expect(await home.run("true")).toBe(id + 1);
 });
 
+it("deletes only one task if an id and a name mean the same one", async ({ home }) => {
+  const older = await home.run("--name", "twin", "true");
+  await home.reaches(older, "completed");
+  const newer = await home.run("--name", "twin", "true");
+  await home.reaches(newer, "completed");
+  const { code, stdout } = await home.cli("delete", `${newer}`, "twin");
+  expect([code, stdout]).toEqual([0, `task ${newer} deleted: twin\n`]);
+  expect((await home.task(older)).state).toBe("completed");
+});
+
 it("refuses to delete an open task and suggests agentctl cancel", async ({ home }) => {
   const id = await home.run("--hold", "true");
   const { code, stderr } = await home.cli("delete", `${id}`);

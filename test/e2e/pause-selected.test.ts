@@ -115,6 +115,18 @@ it("reports for each of several tasks its memory in use and what resume needs", 
   );
 });
 
+it("acts once on a task that is named by its id, its name and its uuid", async ({ home }) => {
+  const id = await home.run("--name", "once", "sleep", "60");
+  const { uuid } = await home.reaches(id, "working");
+  const paused = await home.json("pause", "once", `${id}`, uuid);
+  expect(paused.map((answer: { id: number; ok: boolean }) => [answer.id, answer.ok])).toEqual([[id, true]]);
+  const { code, stdout } = await home.cli("resume", `${id}`, "once", uuid);
+  expect([code, stdout.split("\n").length - 1]).toEqual([0, 1]);
+  const absent = await home.cli("cancel", "once", "absent", `${id}`, "--grace", "0s");
+  expect([absent.code, absent.stdout]).toEqual([1, `task ${id} canceled\n`]);
+  expect(absent.stderr).toContain('no task "absent"');
+});
+
 it("returns the same fields with --json for each of several tasks as for one", async ({ home }) => {
   const id = await home.run("sleep", "60");
   await home.reaches(id, "working");

@@ -67,13 +67,27 @@ export async function referencesOf(
 ): Promise<(number | string)[]> {
   const references = new Set<number | string>();
   for (const word of words) {
-    if (!isSeveral(word)) references.add(reference(word));
+    if (!isSeveral(word)) references.add(words.length === 1 ? reference(word) : await idOf(rpc, word));
     else if (isPattern(word)) for (const id of await idsByName(rpc, word, states)) references.add(id);
     else
       for (const range of rangesOf(word) ?? [])
         for (const id of await idsInRange(rpc, range)) references.add(id);
   }
   return [...references];
+}
+
+/**
+ * Returns the id of the task that a word means, so that one task is not taken for two. Returns a word that means no task
+ * as it is: the verb reports it.
+ */
+async function idOf(rpc: RpcClient, word: string): Promise<number | string> {
+  const ref = reference(word);
+  if (typeof ref === "number") return ref;
+  const found = await rpc.call("tasks/get", { id: ref }).catch((error: unknown) => {
+    if (error instanceof AgentctlError) return undefined;
+    throw error;
+  });
+  return found?.task.id ?? ref;
 }
 
 async function idsByName(rpc: RpcClient, pattern: string, states: readonly State[]): Promise<number[]> {
