@@ -204,7 +204,13 @@ export function cannotStart(
       ...refuse(126, "it is not executable"),
       hint: `chmod +x ${program.includes("/") ? program : match.file} makes it executable`,
     };
-  return refuse(127, `it was not found${program.includes("/") ? "" : " on the PATH"}`);
+  return refuse(127, `it was not found${searched(program, cwd)}`);
+}
+
+/** Returns where a program was looked for. A command takes a name such as `task.mjs` for a module if there is the file. */
+function searched(program: string, cwd: string): string {
+  if (program.includes("/")) return "";
+  return /\.[cm]?jsx?$/.test(program) ? ` on the PATH, nor as a task module in ${cwd}` : " on the PATH";
 }
 
 /** Returns the file that execvp would start in `cwd` with the PATH of `env`, or undefined if there is none. */

@@ -13,6 +13,7 @@ const commands: [words: string[], code: number, says: string | RegExp][] = [
   [["./missing.ts"], 2, /missing\.ts does not exist/],
   [["--env-file", "gone.env", "true"], 2, /--env-file: .*gone\.env cannot be read: there is no such file/],
   [["no-such-program"], 127, "cannot start no-such-program: it was not found on the PATH"],
+  [["no-such.mjs"], 127, /no-such\.mjs: it was not found on the PATH, nor as a task module in \/.*\/work\n/],
   [["./data"], 126, "cannot start ./data: it is not executable\n  chmod +x ./data makes it executable\n"],
   [["--name", " ", "true"], 2, "--name: may not be blank"],
   [["--timeout", "0s", "true"], 2, "--timeout: must be at least 1ms"],
@@ -198,5 +199,22 @@ it("names the option as typed, not the daemon's parameter, if the daemon refuses
   for (const [words, names] of commands) {
     const { code, stderr } = await home.cli(...words);
     expect([words, code, stderr]).toEqual([words, 2, expect.stringMatching(`^agentctl: ${names}: `)]);
+  }
+});
+
+it("explains in words why a file cannot be read", async ({ home }) => {
+  const [missing, folder] = ["there is no such file", "it is a folder"];
+  const commands: [words: string[], problem: string][] = [
+    [["batch", "gone"], missing],
+    [["batch", "."], folder],
+    [["task", "import", "gone"], missing],
+    [["task", "import", "."], folder],
+    [["task", "import", "gone", "--passphrase-file", "."], folder],
+    [["run", "--input", "@gone", home.module("export default 1")], missing],
+  ];
+  for (const [words, problem] of commands) {
+    const { code, stderr } = await home.cli(...words);
+    expect([words, code]).toEqual([words, 2]);
+    expect(stderr).toContain(`cannot be read: ${problem}\n`);
   }
 });

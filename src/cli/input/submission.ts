@@ -1,5 +1,6 @@
 /** Turns what was typed after `run` into what `tasks/create` takes. */
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { AgentctlError } from "../../core/errors.ts";
 import { toIso } from "../../core/time.ts";
 import type { NewTask } from "../../protocol/methods.ts";
@@ -61,11 +62,11 @@ export async function submissionOf(context: Context, work: Work, options: RunVal
 }
 
 /** Returns whether an operand is a task module: a file of that name, or the path where one would be. */
-export function isModule(operand: string | undefined, context: Pick<Context, "cwd" | "host">): boolean {
+export function isModule(operand: string | undefined, context: Pick<Context, "cwd">): boolean {
   if (operand === undefined || !/\.(?:[cm]?[jt]s|[jt]sx)$/.test(operand)) return false;
   // No program is named like a TypeScript file; one may be named like a JavaScript file.
   if (/tsx?$/.test(operand) || operand.includes("/")) return true;
-  return !context.host && existsSync(absolutePath(context, operand));
+  return existsSync(resolve(context.cwd, operand));
 }
 
 async function workOf(

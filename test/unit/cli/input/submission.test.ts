@@ -110,7 +110,7 @@ test("an operand is a module if it is an existing module file or is named like o
     "make",
     "a.txt",
   ];
-  expect(operands.filter((operand) => isModule(operand, { cwd, host: null }))).toEqual([
+  expect(operands.filter((operand) => isModule(operand, { cwd }))).toEqual([
     "there.mjs",
     "missing.ts",
     "./missing.js",
