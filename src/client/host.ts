@@ -37,7 +37,13 @@ export function sshLine(host: Host, words: readonly string[]): string | null {
 function sshWords(host: Host, words: readonly string[]): string[] | null {
   if (host.kind === "unix") return null;
   const home = host.home === null ? [] : ["env", `AGENTCTL_HOME=${quote(host.home)}`];
-  return [...(host.port === null ? [] : ["-p", host.port]), host.target, ...home, "agentctl", ...words];
+  return [
+    ...(host.port === null ? [] : ["-p", host.port]),
+    host.target,
+    ...home,
+    "agentctl",
+    ...words.map(quote),
+  ];
 }
 
 /** Quotes a word for a shell: the local one, or the remote one, to which ssh passes its arguments as one line. */

@@ -85,13 +85,19 @@ it("refuses commands that work only on this machine, and suggests what helps", a
   const doctor = await on("doctor");
   expect(doctor.code).toBe(4);
   expect(doctor.stderr).toContain("ssh -p 2222 box agentctl doctor");
-  const odd = await near.cli("--host", "ssh://a;id@box/with a space", "doctor");
+  const typed = ["config", "set", "a2a", '{"name": "x"}'] as const;
+  const odd = await near.cli(...typed, "--host", "ssh://a;id@box/with a space");
   const line = odd.stderr.split("\n").at(-2)?.replace("  ssh ", "printf '%s\\n' ");
   const words = (await near.sh(`${line}`)).stdout.split("\n").slice(0, -1);
-  expect(words).toEqual(["a;id@box", "env", "AGENTCTL_HOME='/with a space'", "agentctl", "doctor"]);
-  const relative = await on("run", "task.ts");
-  expect(relative.code).toBe(2);
-  expect(relative.stderr).toContain("task.ts is a relative path");
+  const there = ["env", "AGENTCTL_HOME='/with a space'", "agentctl", "config", "set", "a2a"];
+  expect(words).toEqual(["a;id@box", ...there, `'{"name": "x"}'`]);
+  expect((await on("hook", "list")).stderr).toContain("config.json of ssh://box:2222 lists no hooks");
+  writeFileSync(near.file("here.mjs"), "");
+  for (const module of ["task.ts", "here.mjs"]) {
+    const relative = await on("run", module);
+    expect(relative.code).toBe(2);
+    expect(relative.stderr).toContain(`${module} is a relative path`);
+  }
   for (const host of ["ssh://-oProxyCommand=x", "ssh://-l@box", "box", "unix://relative", "ssh://"])
     expect((await near.cli("list", "--host", host)).code).toBe(2);
   const away = await near.cli("list", "--host", "ssh://away");

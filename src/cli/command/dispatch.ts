@@ -30,9 +30,15 @@ export interface ProcessContext {
 }
 
 /** What the typed words mean: a text to print, or a command with its words. */
-type Target =
-  | { kind: "text"; text: string }
-  | { kind: "command"; command: Command; title: string; name: string; words: string[] };
+type Target = { kind: "text"; text: string } | TypedCommand;
+
+interface TypedCommand {
+  kind: "command";
+  command: Command;
+  title: string;
+  name: string;
+  words: string[];
+}
 
 /** Runs what the words say and resolves with the exit code. Prints a failure itself. */
 export async function dispatch(argv: readonly string[], caller: ProcessContext): Promise<number> {
@@ -74,7 +80,7 @@ async function execute(
     }
     out = new Output({ stdout, stderr, env, json: parsed.json, color: parsed.color });
     if (!command.isHomeless && !command.ignoresTarget) home = chooseHome(env, parsed);
-    prepare(home, command, title, caller);
+    prepare(home, target, caller);
     const { host, paths } = home;
     const reads = command.reads ?? false;
     const { stdin, clock } = caller;
@@ -89,15 +95,20 @@ async function execute(
   }
 }
 
+/** Returns the words without the options that name a host. */
+function withoutHost(words: readonly string[]): string[] {
+  const isValue = (at: number) => /^--(host|context)$/.test(words[at - 1] ?? "");
+  return words.filter((word, at) => !/^--(host|context)(=|$)/.test(word) && !isValue(at));
+}
+
 /** Throws if the command cannot work with the chosen home; otherwise prepares the process for that home. */
 function prepare(
   { host, paths, home }: ChosenHome,
-  { isHomeless, isLocal }: Command,
-  title: string,
+  { command: { isHomeless, isLocal }, title, words }: TypedCommand,
   caller: ProcessContext,
 ): void {
   if (host && isLocal) {
-    const line = sshLine(host, title.split(" ").slice(1));
+    const line = sshLine(host, [...title.split(" ").slice(1), ...withoutHost(words)]);
     const reason = `${title} works on the files of a home, and that of ${host.text} is not here`;
     const hint = line ?? `${title}, with AGENTCTL_HOME, where that home is`;
     throw new AgentctlError("UnsupportedOperation", { reason, hint, host: host.text });

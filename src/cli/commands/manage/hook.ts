@@ -15,11 +15,14 @@ const list = command({
   options: {},
   examples: [["hook list", "all hooks, numbered"]],
   async run(context) {
-    const { out, clock, paths } = context;
+    const { out, clock, paths, host } = context;
     const { hooks } = await callDaemon(context, "hooks/list", {});
     if (out.json) out.data(hooks);
     else if (hooks.length === 0)
-      out.note(`${paths.config} lists no hooks`, "agentctl help hooks shows how to write one");
+      out.note(
+        `${host ? `config.json of ${host.text}` : paths.config} lists no hooks`,
+        "agentctl help hooks shows how to write one",
+      );
     else for (const line of hookTable(hooks, clock.now(), out.columns)) out.line(line);
     return 0;
   },
