@@ -287,3 +287,11 @@ export function asAgentctlError(error: unknown): AgentctlError {
   if (hint) return new AgentctlError("StoreUnavailable", { reason, hint, refusal: code }, { cause: error });
   return new AgentctlError("InternalError", { reason }, { cause: error });
 }
+
+/** Throws `LogNotFound` if every attempt's log is gone: a log that was removed is not an empty one. */
+export function requireLog(found: { logs: unknown[]; missing: number[]; task: ErrorData }): void {
+  const [attempt] = found.missing;
+  if (found.logs.length > 0 || attempt === undefined) return;
+  const { id, state } = found.task;
+  throw new AgentctlError("LogNotFound", { id, state, attempt, reason: "it was removed" });
+}

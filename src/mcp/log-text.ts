@@ -1,3 +1,4 @@
+import { requireLog } from "../core/errors.ts";
 import type { Access } from "./access.ts";
 
 /** How many bytes one call returns at most: an agent cannot read a gigabyte. */
@@ -21,10 +22,13 @@ export async function logText(
   args: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
   const { id, lines = 100, since } = args as { id: unknown; lines?: number; since?: number };
-  const { logs, task } = (await access.call("logs/path", { id })) as {
+  const found = (await access.call("logs/path", { id })) as {
     logs: { attempt: number }[];
+    missing: number[];
     task: { id: number; state: string };
   };
+  requireLog(found);
+  const { logs, task } = found;
   const { parts, size } = await measureLogs(access, task.id, logs);
   const startOffset = Math.max(since ?? 0, size - MAX_BYTES, 0);
   const whole = (await bytesFrom(access, task.id, parts, startOffset)).toString("utf8");

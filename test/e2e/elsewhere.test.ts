@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished } from "vitest";
 import { Home, it, needsOwnStore, until } from "../harness/index.ts";
+import { Web } from "../harness/web.ts";
 import { open } from "./story.ts";
 
 /** Returns a home whose socket leads to another home's daemon, and where that home's files cannot be read. */
@@ -94,10 +95,30 @@ it("reports a removed log, and does not print it as an empty one", async ({ home
   expect(printed.stderr).toContain(`the log of task ${id}, attempt 1, cannot be read: it was removed`);
   await expect(home.rpc("logs/read", { id })).rejects.toMatchObject({ data: { name: "LogNotFound" } });
   expect(await home.json("logs", "--all")).toEqual([{ id, logs: [] }]);
+  const web = await Web.open(home);
+  for (const query of ["", "?attempt=1", "?follow=1"])
+    expect(await web.json(`/tasks/${id}/log${query}`)).toMatchObject({
+      status: 404,
+      body: { error: { name: "LogNotFound", data: { id, attempt: 1 } } },
+    });
   // A program that printed nothing has an empty log, even if another task got its folder.
   const silent = await home.run("true");
   await home.reaches(silent, "completed");
   expect(await home.cli("logs", `${silent}`)).toMatchObject({ code: 0, stdout: "" });
+  expect(await (await web.fetch(`/tasks/${silent}/log`)).text()).toBe("");
+});
+
+it("prints the logs of the other tasks if the log of one was removed", async ({ home }) => {
+  const [gone, there] = [await home.run("echo", "gone"), await home.run("echo", "there")];
+  for (const id of [gone, there]) await home.reaches(id, "completed");
+  rmSync(join(home.dir, "logs", `${gone}`, "1.log"));
+  for (const options of [[], ["--follow"], ["--lines", "1"]]) {
+    expect(await home.cli("logs", `${gone}`, `${there}`, ...options)).toEqual({
+      code: 1,
+      stdout: `${there} | there\n`,
+      stderr: expect.stringContaining(`the log of task ${gone}, attempt 1, cannot be read: it was removed`),
+    });
+  }
 });
 
 it("gives a copied home another id", async ({ home }) => {

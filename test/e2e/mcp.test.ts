@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { Client as NewClient, StreamableHTTPClientTransport as NewHttp } from "@modelcontextprotocol/client";
 import { StdioClientTransport as NewStdio } from "@modelcontextprotocol/client/stdio";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
@@ -153,6 +155,11 @@ describe("the tools for an agent", () => {
     });
     const { contents } = await client.readResource({ uri: `agentctl://tasks/${task.id}/artifacts/a.txt` });
     expect(contents[0].text).toBe("kept");
+    rmSync(join(home.dir, "logs", `${task.id}`), { recursive: true });
+    expect(await client.callTool({ name: "task_logs", arguments: { id: task.id } })).toMatchObject({
+      isError: true,
+      structuredContent: { error: { name: "LogNotFound" } },
+    });
     await client.close();
   });
 

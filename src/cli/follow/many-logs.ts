@@ -4,6 +4,7 @@ import { type AttemptLog, LogTail, placeOf } from "../../home/log-tail.ts";
 import type { TaskJson } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
 import { withDaemon } from "../command/session.ts";
+import { reportFailure } from "../text/failure.ts";
 import type { Paint } from "../text/paint.ts";
 import { oneLine } from "../text/terminal-text.ts";
 import { attend } from "./attend.ts";
@@ -45,9 +46,11 @@ export class ManyLogs {
     this.#width = Math.max(...tasks.map((task) => nameOf(task).length), 0);
   }
 
-  async print(tasks: readonly TaskJson[]): Promise<void> {
+  /** Returns the exit code: 1 if a log could not be read. */
+  async print(tasks: readonly TaskJson[]): Promise<number> {
+    let code = 0;
     for (const task of tasks) {
-      if (this.#context.out.gone.aborted) return;
+      if (this.#context.out.gone.aborted) break;
       const response = await this.#logsOf(task);
       const cutter = this.#cutterOf(task);
       const selected = selectLogs(response.logs, this.#selection);
@@ -55,22 +58,38 @@ export class ManyLogs {
       for (const log of count === undefined ? selected : selected.slice(-1))
         await printFile(log, count, (chunk) => cutter.push(chunk));
       await cutter.end();
-      requireLogs(this.#context, response, this.#selection.attempt);
+      if (!(await this.#isWhole(response))) code = 1;
     }
+    return code;
   }
 
+  /** Returns the exit code: 1 if a log could not be read. */
   async follow(tasks: readonly TaskJson[], more: More | undefined, comeBack: string): Promise<number> {
     const ids = tasks.map(({ id }) => id);
+    let code = 0;
+    for (const task of tasks) if (!(await this.#isWhole(await this.#logsOf(task)))) code = 1;
     const tails = new Map<number, LogTail>();
     for (const task of tasks) tails.set(task.id, await this.#startedTail(task));
-    const { exitCode: left } = await attend(this.#context, {
+    const { exitCode } = await attend(this.#context, {
       ids,
       tailOf: (task) => tails.get(task.id) ?? this.#tailOf(task),
       comeBack,
       ...(more ? { more } : {}),
     });
     for (const cutter of this.#cutters.values()) await cutter.end();
-    return left ?? 0;
+    return exitCode ?? code;
+  }
+
+  /** Returns whether all wanted parts of a log can be read. If not, reports it: the other tasks have logs, too. */
+  async #isWhole(response: Logs): Promise<boolean> {
+    const { attempt, since } = this.#selection;
+    try {
+      if (since === undefined) requireLogs(this.#context, response, attempt);
+      return true;
+    } catch (error) {
+      await reportFailure(error, this.#context.out, this.#context);
+      return false;
+    }
   }
 
   /** Returns a tail that begins where the wanted part of the log begins. */

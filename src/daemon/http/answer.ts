@@ -12,6 +12,7 @@ const statusOf: Partial<Record<ErrorName, number>> = {
   ScheduleNotFound: 404,
   CheckpointNotFound: 404,
   ArtifactNotFound: 404,
+  LogNotFound: 404,
   TaskNotPausable: 409,
   TaskNotResumable: 409,
   TaskNotCancelable: 409,

@@ -1,7 +1,7 @@
 /** `GET /tasks/<id>/log` and `GET /tasks/<id>/artifacts/<name>`: bytes as they were written. */
 import { existsSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { AgentctlError } from "../../core/errors.ts";
+import { AgentctlError, requireLog } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import { LogFile } from "../../home/log-file.ts";
 import { LogTail, placeOf } from "../../home/log-tail.ts";
@@ -33,6 +33,7 @@ export function taskLogOf(services: Services) {
         { method: "logs/path", params },
         caller,
       )) as Result<"logs/path">;
+      requireLog(result);
       const read = async (params: object) =>
         (await services.dispatch({ method: "logs/read", params }, caller)) as Result<"logs/read">;
       return { task: result.task, logs: openableLogs(result, read) };

@@ -127,10 +127,7 @@ async function printManyLogs(
   if (tasks.length === 0)
     out.note(follow && findLater ? "no task matches yet: waiting for the first" : "no task matches");
   const manyLogs = new ManyLogs(context, filter, await out.paint(), tasks);
-  if (!follow) {
-    await manyLogs.print(tasks);
-    return 0;
-  }
+  if (!follow) return await manyLogs.print(tasks);
   const selectionText = "ids" in selection ? selection.ids.join(" ") : "with the same options";
   return await manyLogs.follow(tasks, findLater, `agentctl logs -f ${selectionText}`);
 }
