@@ -138,10 +138,20 @@ function glob(pattern: string): RegExp {
   return new RegExp(`^${source}$`, "u");
 }
 
-/** Returns the hooks of `config.json` with their secrets hidden, so that they can be shown. */
+/** Returns the hooks of `config.json` with their secrets and passwords hidden, so that they can be shown. */
 export function hooksWithoutSecrets(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) return [];
-  return value.map((hook) => (isRecord(hook) && "secret" in hook ? { ...hook, secret: "(hidden)" } : hook));
+  return value.map((hook) => {
+    if (!isRecord(hook)) return hook;
+    const secret = "secret" in hook ? { secret: "(hidden)" } : {};
+    const url = typeof hook.url === "string" ? { url: withoutPassword(hook.url) } : {};
+    return { ...hook, ...url, ...secret };
+  });
+}
+
+/** Returns the address with its password hidden. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:(hidden)@");
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

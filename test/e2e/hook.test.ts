@@ -120,6 +120,31 @@ it("posts with the headers of Standard Webhooks, which their library verifies", 
   }
 });
 
+it("sends the user and password of an address as Basic authentication, and shows no password", async ({
+  home,
+}) => {
+  const web = await receiver(401);
+  try {
+    const url = web.url.replace("://", "://ada:p%40ss%@");
+    await configure(home, [{ on: "completed", url }]);
+    const tested = await home.cli("hook", "test", "1");
+    const { authorization = "" } = web.received[0]?.headers ?? {};
+    expect(Buffer.from(authorization.replace("Basic ", ""), "base64").toString()).toBe("ada:p@ss%");
+    expect(tested.stderr).toMatch(new RegExp(`^hook 1 failed after \\d+ ms: ${web.url} answered 401\n$`));
+    for (const words of [
+      ["hook", "list"],
+      ["config", "get", "hooks"],
+      ["config", "list"],
+    ]) {
+      const { stdout } = await home.cli(...words);
+      expect(stdout).toContain("://ada:(hidden)@127.0.0.1");
+      expect(stdout).not.toContain("p%40ss");
+    }
+  } finally {
+    await web.close();
+  }
+});
+
 it("does not let a hook that hangs or cannot start delay another hook", async ({ home }) => {
   needsOwnStore(home, "doctor is refused in a cluster");
   const hangs = home.script("sleep 300", "hangs");

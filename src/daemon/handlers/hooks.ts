@@ -1,4 +1,5 @@
 import { AgentctlError } from "../../core/errors.ts";
+import { withoutPassword } from "../../core/hooks.ts";
 import { toIso } from "../../core/time.ts";
 import type { Handlers } from "../../protocol/methods.ts";
 import { exampleMessage } from "../notify/hook-message.ts";
@@ -17,7 +18,7 @@ export function hookHandlers({ engine, notifier }: Daemon): Hooks {
         on,
         where,
         run: "run" in target ? target.run : null,
-        url: "url" in target ? target.url : null,
+        url: "url" in target ? withoutPassword(target.url) : null,
         signed: "url" in target && target.secret !== null,
         ...rest,
         lastAt: toIso(lastAt),

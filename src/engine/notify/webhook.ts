@@ -24,14 +24,16 @@ export async function postWebhook(
 ): Promise<Answer> {
   const startedAt = clock.mono();
   const ms = () => Math.round(clock.mono() - startedAt);
+  const { address, credentials } = splitCredentials(url);
   try {
-    const response = await fetch(url, {
+    const response = await fetch(address, {
       method: "POST",
       body,
       redirect: "manual",
       headers: {
         "content-type": "application/json",
         "user-agent": `agentctl/${__VERSION__}`,
+        ...credentials,
         ...signedHeaders(secret, message, body, clock),
         ...headers,
       },
@@ -42,19 +44,31 @@ export async function postWebhook(
     if (response.ok) return { ok: true, ...details };
     return {
       ok: false,
-      reason: `${url} answered ${response.status}`,
+      reason: `${address} answered ${response.status}`,
       isFinal: response.status === STATUS_GONE,
       ...details,
     };
   } catch (error) {
     return {
       ok: false,
-      reason: `${url} did not answer: ${causeText(error)}`,
+      reason: `${address} did not answer: ${causeText(error)}`,
       said: "",
       ms: ms(),
       isFinal: false,
     };
   }
+}
+
+/** Returns the address without user and password, which fetch refuses there, and the header that sends them instead. */
+function splitCredentials(url: string): { address: string; credentials: Record<string, string> } {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  if (username === "" && password === "") return { address: url, credentials: {} };
+  Object.assign(parsed, { username: "", password: "" });
+  // A % that escapes nothing stands for itself.
+  const pair = `${username}:${password}`.replace(/(%[0-9a-f]{2})+/gi, (part) => decodeURIComponent(part));
+  const authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
+  return { address: parsed.href, credentials: { authorization } };
 }
 
 function signedHeaders(
@@ -85,5 +99,6 @@ async function readStart(response: Response): Promise<string> {
 function causeText(error: unknown): string {
   const { name, message, cause } = error as Error;
   if (name === "TimeoutError") return `no answer within ${HOOK_TIMEOUT_MS / 1000} s`;
-  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message;
+  const text = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : "";
+  return (text || message).trim();
 }
