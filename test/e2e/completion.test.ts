@@ -137,6 +137,20 @@ describe.for(Object.entries(shells))("%s", ([name, complete]) => {
 describe.for(Object.entries(shells))("%s", ([name, complete]) => {
   beforeEach(({ skip }) => needs(skip, name));
 
+  it("completes contexts, also without a daemon", async ({ home }) => {
+    await home.cli("context", "add", "box", "ssh://box");
+    await home.cli("context", "add", "far", "/far");
+    await home.cli("context", "use", "box");
+    const places = [
+      ["context", "use"],
+      ["context", "remove"],
+      ["list", "--context"],
+    ];
+    for (const place of [...places, ["artifact", "get", "1", "--context"]])
+      expect([place, complete(home, [...place, ""])]).toEqual([place, ["box", "default", "far"]]);
+    expect(await home.daemonPid()).toBeNull();
+  });
+
   it("completes columns, also after a comma, and names after an alias of a command", async ({ home }) => {
     await home.cli("queue", "set", "nightly", "--slots", "1");
     const offered = (...words: string[]) => complete(home, words);

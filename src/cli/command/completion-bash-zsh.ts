@@ -122,8 +122,9 @@ _agentctl_takes() {
     *) return 1 ;;
   esac
 }
+# Contexts are known without a daemon.
 _agentctl_ask() {
-  [ -S "\${AGENTCTL_HOME:-$HOME/.agentctl}/agentctl.sock" ] || return 0
+  [ "$1" = context ] || [ -S "\${AGENTCTL_HOME:-$HOME/.agentctl}/agentctl.sock" ] || return 0
   agentctl "$@" --color never 2>/dev/null </dev/null
 }
 # $1 is held or any; what follows selects by state.
@@ -132,7 +133,7 @@ _agentctl_tasks() {
   shift
   _agentctl_ask ${listTasks} "$@" | ${awkTasks('"$which"')}
 }
-_agentctl_listed() { _agentctl_ask "$@" | awk 'NR > 1 { print $1 }'; }
+_agentctl_listed() { _agentctl_ask "$@" | awk 'NR > 1 { print ($1 == "*" ? $2 : $1) }'; }
 # Words behind those that are typed, with commas between them.
 _agentctl_list() {
   local typed=$1 each

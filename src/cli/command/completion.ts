@@ -101,6 +101,7 @@ function valueOffer(flags: string, path: string): Offer | null {
   const placeholder = placeholderOf(flags);
   if (placeholder === undefined) return null;
   if (flags.includes("--after")) return { tasks: states };
+  if (flags.includes("--context")) return contexts;
   return offerOf(placeholder, "", path);
 }
 
@@ -109,6 +110,7 @@ function offerOf(placeholder: string, verb: string, path: string): Offer {
   if (placeholder === "tasks" || placeholder === "id") return tasksFor(verb);
   if (placeholder === "name" && path.startsWith("schedule ") && path !== "schedule add")
     return verb === "" ? emptyOffer : { listCommand: "schedule list" };
+  if (placeholder === "name" && path.startsWith("context ") && path !== "context add") return contexts;
   if (placeholder === "name" && path === "artifact get")
     return { listCommand: "artifact list", ofTask: true };
   if (placeholder === "n" && path === "hook test") return { listCommand: "hook list" };
@@ -118,6 +120,7 @@ function offerOf(placeholder: string, verb: string, path: string): Offer {
 }
 
 const emptyOffer: Offer = { words: [] };
+const contexts: Offer = { listCommand: "context list" };
 const offers: Readonly<Record<string, Offer>> = {
   queue: { listCommand: "queue list" },
   checkpoint: { listCommand: "checkpoint list", ofTask: true },
