@@ -119,6 +119,14 @@ it("manages contexts; an option wins over a variable, a variable over the curren
     0,
     expect.stringContaining(`context other is the home ${other};`),
   ]);
+  const again = await near.cli("context", "add", "other", other.replace(/other$/, "another"));
+  expect(again.stderr).toContain(`another, and no longer the home ${other};`);
+  await near.cli("context", "add", "other", "../other");
+  const fixed = await near.cli("context", "add", "default", "/elsewhere");
+  expect([fixed.code, fixed.stderr]).toEqual([
+    2,
+    expect.stringContaining("is always the home of this machine"),
+  ]);
   for (const typo of ["ssh:/box", "ssh:box", "unix:/a/socket"])
     expect((await near.cli("context", "add", "typo", typo)).code).toBe(2);
   expect((await near.cli("context", "add", "-x", "ssh://box")).code).toBe(2);

@@ -28,7 +28,8 @@ const add = command({
   isHomeless: true,
   async run(context, [name = "", placeText = ""]) {
     const { env, out } = context;
-    if (!/^[\w.-]{1,64}$/.test(name) || name.startsWith("-") || name === DEFAULT_CONTEXT)
+    if (name === DEFAULT_CONTEXT) throw usage(`the context ${name} is always the home of this machine`);
+    if (!/^[\w.-]{1,64}$/.test(name) || name.startsWith("-"))
       throw usage(`${JSON.stringify(name)} cannot be the name of a context: letters, digits, ., _ and -`);
     // A host with a missing slash does not become a directory.
     const isHost = /^\w+:\/\/|^(ssh|unix):/.test(placeText);
@@ -36,15 +37,22 @@ const add = command({
       ? { host: requireHost(placeText, "<place>").text, home: null }
       : { host: null, home: absolutePath(context, placeText) };
     const contexts = readContexts(env);
+    const before = Object.hasOwn(contexts.places, name) ? contexts.places[name] : undefined;
+    const [text, textBefore] = [place, before ?? place].map(placeName);
+    const replaced = text === textBefore ? "" : `, and no longer ${textBefore}`;
     writeContexts(env, { ...contexts, places: { ...contexts.places, [name]: place } });
     if (out.json) out.data({ name, ...place });
     else
       out.note(
-        `context ${name} is ${place.host ?? `the home ${place.home}`}; agentctl context use ${name} makes it the current one`,
+        `context ${name} is ${text}${replaced}; agentctl context use ${name} makes it the current one`,
       );
     return 0;
   },
 });
+
+function placeName({ host, home }: Place): string {
+  return host ?? `the home ${home}`;
+}
 
 const list = command({
   name: "list",
