@@ -51,7 +51,7 @@ const dependenciesInput = v.nullable(
         v.maxLength(1000),
       ),
     ],
-    "is a task's id, uuid or name, or a list of these or of {id, when}",
+    "must be a task's id, uuid or name, or a list of these or of {id, when}",
   ),
 );
 /** A file that is opened at every attempt, a pipe, or content stored now for every attempt: a file's, or an upload. */
@@ -62,7 +62,7 @@ const stdinInput = v.union(
 /** A branch, or true for a branch that is named after the task. */
 const branchInput = v.union(
   [v.literal(true), plain(200)],
-  "is a branch, or true for one named after the task",
+  "must be a branch, or true for one named after the task",
 );
 const shownDependencies = v.array(v.object({ id: v.number(), when: condition }));
 

@@ -43,7 +43,7 @@ export const noNul = v.pipe(
   v.check((value) => !value.includes("\u0000"), "may not contain a NUL character"),
 );
 
-const refReason = "is a task's id, uuid or name";
+const refReason = "must be a task's id, uuid or name";
 export const ref = v.pipe(
   v.union([v.number(), v.string()], refReason),
   v.check(
@@ -78,7 +78,7 @@ export const iso = v.pipe(
   v.string(),
   v.check(
     (text) => /^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text)),
-    "is a time in ISO 8601, such as 2026-05-01T18:30:00Z",
+    "must be a time in ISO 8601, such as 2026-05-01T18:30:00Z",
   ),
 );
 export const durationMs = v.pipe(integer, v.minValue(0), v.maxValue(100 * 365 * 86_400_000));
@@ -89,11 +89,11 @@ export const signal = v.pipe(
   v.transform((text) => text.toUpperCase().replace(/^(?!SIG)/, "SIG")),
   v.check(
     (name) => Object.hasOwn(constants.signals, name) && !UNCATCHABLE.includes(name),
-    "is a signal's name that this system knows and a program can hear, such as SIGTERM or USR1",
+    "must be a signal's name that this system knows and a program can hear, such as SIGTERM or USR1",
   ),
 );
 /** The `next` of an earlier page: the id after which the next page begins. */
-export const cursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, "is the `next` of an earlier page"));
+export const cursor = v.pipe(v.string(), v.regex(/^\d{1,15}$/, "must be the `next` of an earlier page"));
 export const state = v.picklist(states as [string, ...string[]]) as unknown as v.GenericSchema<
   (typeof states)[number]
 >;
@@ -110,7 +110,7 @@ export const actor = plain(128);
 export const token = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 export const absolute = v.pipe(
   noNul,
-  v.check((path) => path.startsWith("/"), "is an absolute path"),
+  v.check((path) => path.startsWith("/"), "must be an absolute path"),
 );
 
 export const checkpoint = v.object({

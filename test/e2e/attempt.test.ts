@@ -48,6 +48,8 @@ it("names the task and its state when it refuses a request about the task", asyn
     const { data } = await home.rpc(method, { token, ...params }).catch((refused) => refused);
     expect([params, data]).toMatchObject([params, { name, id, state: "working" }]);
   }
+  const refused = await home.rpc("attempt/artifact", { token, name: "a/b", path: "notes" }).catch((it) => it);
+  expect(refused.message).toMatch(/name: "a\/b" is not a file name of up to 200 characters/);
 });
 
 it("refuses texts with a lone surrogate, but keeps one in a JSON value", async ({ home }) => {

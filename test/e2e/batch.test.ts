@@ -25,7 +25,10 @@ it("accepts signal names with and without SIG, and names line and field of an un
   const kept = sqlite(home, "select pause_signal from tasks order by id");
   expect(kept).toEqual([{ pause_signal: "SIGINT" }, { pause_signal: "SIGUSR1" }]);
   const { code, stderr } = await home.cli("batch", { input: lines([asking("INT"), asking("SIGFOO")]) });
-  expect([code, stderr]).toEqual([2, expect.stringContaining("line 2, pauseSignal: is a signal's name")]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining("line 2, pauseSignal: must be a signal's name"),
+  ]);
 });
 
 it("submits no task if one line is invalid, and names that line", async ({ home }) => {

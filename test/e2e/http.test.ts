@@ -255,7 +255,10 @@ describe("GET /events", () => {
     expect(rest.events[0]?.id).toBe(3);
     replay.end();
     rest.end();
-    expect((await web.json("/events?after=x")).status).toBe(400);
+    expect(await web.json("/events?after=x")).toMatchObject({
+      status: 400,
+      body: { error: { message: "after: must be the number of an event" } },
+    });
   });
 });
 

@@ -66,5 +66,5 @@ function afterOf({ headers }: IncomingMessage, query: URLSearchParams): number |
     header === undefined || header === "" ? ["after", query.get("after")] : ["Last-Event-ID", String(header)];
   if (value === null) return undefined;
   if (/^\d{1,15}$/.test(value)) return Number(value);
-  throw new AgentctlError("InvalidParams", { field, reason: "is the number of an event" });
+  throw new AgentctlError("InvalidParams", { field, reason: "must be the number of an event" });
 }

@@ -120,7 +120,7 @@ function attemptOf(query: URLSearchParams): number | undefined {
   const value = query.get("attempt");
   if (value === null) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw new AgentctlError("InvalidParams", { field: "attempt", reason: "is the number of an attempt" });
+  throw new AgentctlError("InvalidParams", { field: "attempt", reason: "must be the number of an attempt" });
 }
 
 function withSizes(files: readonly { path: string }[]): { path: string; size: number }[] {

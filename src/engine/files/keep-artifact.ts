@@ -77,7 +77,7 @@ function requireName({ id, state }: Task, name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
   const isName = /^[^/\u0000-\u001f\u007f]{1,200}$/.test(name) && name !== "." && name !== "..";
   if (isName && Buffer.byteLength(name) <= MAX_NAME_BYTES) return;
-  const reason = "is a file name of up to 200 characters, without slashes and control characters";
+  const reason = `${JSON.stringify(name)} is not a file name of up to 200 characters, without slashes and control characters`;
   throw new AgentctlError("InvalidParams", { field: "name", reason, id, state });
 }
 

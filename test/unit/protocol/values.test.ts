@@ -55,7 +55,7 @@ describe("a reference to a task", () => {
   });
 
   test.each([0, -1, 1.5, 2 ** 53, "", "x".repeat(201), null, {}, [1], true])("cannot be %j", (value) => {
-    expect(problemOf(ref, value)).toBe("is a task's id, uuid or name");
+    expect(problemOf(ref, value)).toBe("must be a task's id, uuid or name");
   });
 });
 
@@ -109,12 +109,12 @@ describe("a new task", () => {
     [{ argv: [] }, "argv: needs at least the program"],
     [{ argv: ["a\u0000"] }, "argv.0: may not contain a NUL character"],
     [{ module: "m.ts" }, "module: "],
-    [{ cwd: "work" }, "cwd: is an absolute path"],
-    [{ notBefore: "soon" }, "notBefore: is a time in ISO 8601"],
-    [{ pauseSignal: "15" }, "pauseSignal: is a signal's name"],
-    [{ pauseSignal: "SIGFOO" }, "pauseSignal: is a signal's name"],
-    [{ pauseSignal: "kill" }, "pauseSignal: is a signal's name"],
-    [{ pauseSignal: "toString" }, "pauseSignal: is a signal's name"],
+    [{ cwd: "work" }, "cwd: must be an absolute path"],
+    [{ notBefore: "soon" }, "notBefore: must be a time in ISO 8601"],
+    [{ pauseSignal: "15" }, "pauseSignal: must be a signal's name"],
+    [{ pauseSignal: "SIGFOO" }, "pauseSignal: must be a signal's name"],
+    [{ pauseSignal: "kill" }, "pauseSignal: must be a signal's name"],
+    [{ pauseSignal: "toString" }, "pauseSignal: must be a signal's name"],
     [{ labels: ["a"] }, "labels: Invalid type: Expected Object but received Array"],
     [{ labels: [] }, "labels: Invalid type"],
     [{ env: ["A=b"] }, "env: Invalid type"],

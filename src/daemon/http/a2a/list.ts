@@ -58,7 +58,7 @@ function tokenOf({ updatedAt, id }: TaskJson): string {
 function placeOf(tasks: readonly TaskJson[], token: string): number {
   const [updatedAt = "", id = ""] = Buffer.from(token, "base64url").toString("utf8").split(" ");
   if (Number.isNaN(Date.parse(updatedAt)) || !/^\d+$/.test(id)) {
-    throw new RequestMalformedError({ message: "pageToken is not one of an earlier page" });
+    throw new RequestMalformedError({ message: "pageToken must be that of an earlier page" });
   }
   const isBehind = (task: TaskJson) =>
     task.updatedAt < updatedAt || (task.updatedAt === updatedAt && task.id < Number(id));
@@ -69,5 +69,5 @@ function placeOf(tasks: readonly TaskJson[], token: string): number {
 function timeOf(text: string): number {
   const time = Date.parse(text);
   if (!Number.isNaN(time)) return time;
-  throw new RequestMalformedError({ message: "statusTimestampAfter is a time in ISO 8601" });
+  throw new RequestMalformedError({ message: "statusTimestampAfter must be a time in ISO 8601" });
 }
