@@ -202,6 +202,16 @@ describe("watch in a terminal", () => {
   });
 });
 
+it("refuses to run watch on a dumb terminal", async ({ home, skip }) => {
+  needs(skip, "tmux");
+  const terminal = new Terminal(home, `TERM=dumb ${WATCH}; echo "left with $?"; exec sleep 60`);
+  try {
+    await terminal.shows(/watch needs a terminal[\s\S]*left with 2/);
+  } finally {
+    terminal.close();
+  }
+});
+
 it("refuses to run watch without a terminal, and suggests list", async ({ home }) => {
   const { code, stdout, stderr } = await home.cli("watch");
   expect([code, stdout]).toEqual([2, ""]);

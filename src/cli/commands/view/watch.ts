@@ -53,7 +53,8 @@ export const watch = command({
   async run(context, _args, { queue, labels }) {
     const { out } = context;
     const stdin = context.stdin();
-    if (!out.terminal || !stdin.isTTY || out.json) {
+    // A dumb terminal, such as the shell of an editor, cannot move its cursor.
+    if (!out.terminal || !stdin.isTTY || out.json || context.env.TERM === "dumb") {
       throw usage("watch needs a terminal to draw on and keys to read", {
         hint: "agentctl list shows the tasks once, agentctl events -f each change as a line of JSON",
       });
