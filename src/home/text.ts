@@ -20,7 +20,7 @@ export function fileTextOf(bytes: Uint8Array): string | undefined {
 export function explainReadError(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return "there is no such file";
-  if (code === "EISDIR") return "it is a folder";
-  if (code === "EACCES") return "this user may not read it";
+  if (code === "EISDIR") return "it is a directory";
+  if (code === "EACCES") return "permission denied";
   return message;
 }

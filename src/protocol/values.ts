@@ -110,6 +110,7 @@ export const actor = plain(128);
 export const token = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 export const absolute = v.pipe(
   noNul,
+  v.minLength(1, "may not be empty"),
   v.check((path) => path.startsWith("/"), "must be an absolute path"),
 );
 

@@ -38,6 +38,19 @@ it("submits no task if one line is invalid, and names that line", async ({ home 
   expect(await home.json("list", "--all")).toEqual([]);
 });
 
+it("says why its file cannot be read, and refuses an empty name and an empty directory", async ({ home }) => {
+  const refusalOf = async (file: string, input = "") => {
+    const { code, stdout, stderr } = await home.cli("batch", file, { input });
+    expect([code, stdout]).toEqual([2, ""]);
+    return stderr;
+  };
+  expect(await refusalOf("/")).toBe("agentctl: / cannot be read: it is a directory\n");
+  expect(await refusalOf("")).toBe('agentctl: "" cannot be read: there is no such file\n');
+  expect(await refusalOf("-", lines([{ argv: ["true"], cwd: "" }]))).toBe(
+    "agentctl: line 1, cwd: may not be empty\n",
+  );
+});
+
 it("lets a line depend on earlier lines by name, and not on later ones", async ({ home }) => {
   const other = await home.run("--hold", "--name", "first", "true");
   const lines = [

@@ -10,6 +10,9 @@ const stored = async (home: Home) => (await home.rpc("tasks/list", {})).tasks.le
 const commands: [words: string[], code: number, says: string | RegExp][] = [
   [["--cwd", "/no/such", "true"], 2, "--cwd: /no/such does not exist"],
   [["--cwd", "/etc/passwd", "true"], 2, "--cwd: /etc/passwd is not a directory"],
+  [["--cwd", "", "true"], 2, "--cwd: may not be empty"],
+  [["--env-file", "", "true"], 2, "--env-file: may not be empty"],
+  [["--stdin", "", "cat"], 2, "--stdin: may not be empty"],
   [["./missing.ts"], 2, /missing\.ts does not exist/],
   [["--env-file", "gone.env", "true"], 2, /--env-file: .*gone\.env cannot be read: there is no such file/],
   [["no-such-program"], 127, "cannot start no-such-program: it was not found on the PATH"],
@@ -203,7 +206,7 @@ it("names the option as typed, not the daemon's parameter, if the daemon refuses
 });
 
 it("explains in words why a file cannot be read", async ({ home }) => {
-  const [missing, folder] = ["there is no such file", "it is a folder"];
+  const [missing, folder] = ["there is no such file", "it is a directory"];
   const commands: [words: string[], problem: string][] = [
     [["batch", "gone"], missing],
     [["batch", "."], folder],

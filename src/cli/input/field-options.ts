@@ -20,7 +20,7 @@ import {
 } from "../command/define.ts";
 import { amount, duration, integer, pair, signal, time } from "../command/option-values.ts";
 import { reference } from "../command/session.ts";
-import { absolutePath } from "./input.ts";
+import { pathOfTask } from "./input.ts";
 
 /** The value that a command gets for an option of each type. */
 interface ParsedValues extends Record<FieldType, unknown> {
@@ -107,7 +107,7 @@ export function fieldsOf(options: FieldValues, context: Context): Partial<NewTas
 function fieldOf(name: WithOption, type: FieldType, options: FieldValues, context: Context): unknown {
   const parsed = options[name];
   if (parsed === undefined) return undefined;
-  if (type === "path") return absolutePath(context, parsed as ParsedValues["path"] & string);
+  if (type === "path") return pathOfTask(context, parsed as ParsedValues["path"] & string);
   if (type === "stdin") return stdinOf(parsed as string, context);
   if (type === "flag") return parsed || undefined;
   if (type === "labels") {
@@ -122,7 +122,7 @@ function fieldOf(name: WithOption, type: FieldType, options: FieldValues, contex
 /** Returns the field for `--stdin`; undefined for `-`, because the command itself reads piped input. */
 function stdinOf(text: string, context: Context): string | undefined {
   if (text === "-") return undefined;
-  return text === "pipe" ? text : absolutePath(context, text);
+  return text === "pipe" ? text : pathOfTask(context, text);
 }
 
 /** Several ids may be one word, such as `3,5`. */

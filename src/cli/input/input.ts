@@ -16,6 +16,11 @@ export function absolutePath(context: Pick<Context, "cwd" | "host">, path: strin
   throw usage(`${path} is a relative path, and the command is for another machine`, { hint });
 }
 
+/** Like {@link absolutePath}, but leaves an empty path to the daemon, which refuses it and names the field. */
+export function pathOfTask(context: Context, path: string): string {
+  return path === "" ? path : absolutePath(context, path);
+}
+
 /** Reads all bytes of stdin. */
 async function stdinBytes(context: Context): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -33,9 +38,9 @@ export async function textOrStdin(context: Context, text: string): Promise<strin
 export async function fileOrStdin(context: Context, name: string | undefined): Promise<Buffer> {
   if (name === undefined || name === "-") return await stdinBytes(context);
   try {
-    return readFileSync(resolve(context.cwd, name));
+    return readFileSync(name === "" ? name : resolve(context.cwd, name));
   } catch (error) {
-    throw usage(`${name} cannot be read: ${explainReadError(error)}`);
+    throw usage(`${name === "" ? '""' : name} cannot be read: ${explainReadError(error)}`);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   callerInherited,
   ensureHandOver,
 } from "../../input/caller-environment.ts";
-import { absolutePath, fileText } from "../../input/input.ts";
+import { fileText, pathOfTask } from "../../input/input.ts";
 import { isNotFound } from "../../input/submission.ts";
 import { throughShell } from "../../text/terminal-text.ts";
 
@@ -77,7 +77,7 @@ function withAbsolutePaths(context: Context, task: NewTask): NewTask {
   const { module, stdin } = task;
   const isFile = typeof stdin === "string" && stdin !== "pipe" && stdin !== "-";
   const resolvePath = (path: unknown) =>
-    (typeof path === "string" ? absolutePath(context, path) : path) as string;
+    (typeof path === "string" ? pathOfTask(context, path) : path) as string;
   return {
     ...task,
     ...(task.cwd === undefined ? {} : { cwd: resolvePath(task.cwd) }),
