@@ -60,6 +60,27 @@ it("hides environment, checkpoint contents, step results and messages", async ({
   expect((await home.cli("events", "--after", "0")).stdout).not.toContain("hush");
 });
 
+it("says that a task is being paused, canceled or timed out, and what ends it at once", async ({ home }) => {
+  const stubborn = ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"];
+  const shows = async (id: number, text: string | RegExp) =>
+    await until(async () => (await home.cli("show", `${id}`)).stdout.match(text));
+  const id = await home.run("--pause-mode", "checkpoint", "--grace", "60s", ...stubborn);
+  await home.reaches(id, "working");
+  await home.cli("pause", `${id}`, "--no-wait");
+  await shows(
+    id,
+    new RegExp(`\\n  is being paused; it is killed at .* \\(in .*\\)\\n  agentctl pause ${id} --grace 0s\\n`),
+  );
+  const canceling = home.cli("cancel", `${id}`, "--grace", "60s");
+  await shows(id, `\n  is being canceled\n  agentctl cancel ${id} --grace 0s\n`);
+  await home.cli("cancel", `${id}`, "--grace", "0s");
+  expect((await canceling).code).toBe(0);
+  await home.cli("config", "set", "cancel.grace", "60s");
+  const late = await home.run("--timeout", "100ms", ...stubborn);
+  await shows(late, "\n  has run out of time, and is being ended\n");
+  await home.cli("cancel", `${late}`, "--grace", "0s");
+});
+
 it("starts with the reason why a task waits and the command that helps", async ({ home }) => {
   const queue = await oneSlot(home);
   await home.cli("queue", "hold", queue);

@@ -53,21 +53,37 @@ export function taskReport(task: Reported, now: number, paint: Paint, columns?: 
 }
 
 function headline(task: Reported, now: number, paint: Paint, columns: number | undefined): string[] {
-  const { state, activity } = task;
+  const { state } = task;
   const lines = heading(task, paint, columns);
   const standstill = standstillOf(task, now, task);
   if (standstill) {
     lines.push(`  ${standstill.why}`);
     if (standstill.todo) lines.push(`  ${paint.command(standstill.todo)}`);
   }
-  if (activity?.doing) {
-    const limit = activity.deadline
-      ? `, at most until ${whenText(activity.deadline, now)} (${untilText(activity.deadline, now)})`
-      : "";
-    lines.push(`  ${activity.doing}${limit}`);
-  }
+  const { why, todo } = activityText(task, now);
+  if (why !== "") lines.push(`  ${why}`);
+  if (todo !== "") lines.push(`  ${paint.command(todo)}`);
   if (state === "failed") lines.push(`  ${endText(task)}`, `  ${paint.command(afterFailure(task))}`);
   return lines;
+}
+
+/** Returns what the daemon is doing to a running task, and the command that ends it at once. */
+function activityText({ id, activity }: Detailed, now: number): { why: string; todo: string } {
+  const deadline = activity?.deadline ?? null;
+  const killText =
+    deadline === null ? "" : `; it is killed at ${whenText(deadline, now)} (${untilText(deadline, now)})`;
+  switch (activity?.doing) {
+    case "pause":
+      return { why: `is being paused${killText}`, todo: `agentctl pause ${id} --grace 0s` };
+    case "cancel":
+      return { why: "is being canceled", todo: `agentctl cancel ${id} --grace 0s` };
+    case "timeout":
+      return { why: "has run out of time, and is being ended", todo: "" };
+    case "leave":
+      return { why: "ends its process, and continues after its sleep or its question", todo: "" };
+    default:
+      return { why: "", todo: "" };
+  }
 }
 
 /**
