@@ -70,6 +70,11 @@ it("refuses changes that a task's state does not allow, names them and changes n
     [[`${one}`, "--", "no-such-program"], 127, /not found on the PATH/],
     [[`${one}`, "--at", "2020-01-01"], 2, /in the past/],
     [[`${one}`], 2, /what is to change/],
+    [
+      ["--label", "a=b", "--priority", "1"],
+      2,
+      /Name their ids, or --all or --state; --queue and --label are new values/,
+    ],
     [["99", "--priority", "1"], 3, /no task "99"/],
   ];
   for (const [words, code, says] of refused) {

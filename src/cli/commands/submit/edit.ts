@@ -29,6 +29,10 @@ export const edit = command({
   async run(context, args, { all, states, ...editValues }) {
     const { out } = context;
     const { ids, argv } = splitAtMark(args);
+    if (ids.length === 0 && !all && states.length === 0)
+      throw usage(
+        "which tasks? Name their ids, or --all or --state; --queue and --label are new values here",
+      );
     const selection = selectionOf(ids, { all, states, queue: undefined, labels: [] });
     const edits = editsOf(context, editValues, argv);
     if (Object.keys(edits).length === 0) throw usage("what is to change?", { hint: "agentctl edit --help" });
