@@ -33,6 +33,7 @@ interface Received {
 
 /** Starts a web server that responds with `statuses` in turn, and then always with the last one. */
 async function receiver(...statuses: number[]) {
+  const moved = "https://example.org/moved";
   const received: Received[] = [];
   const server = createServer((request, response) => {
     let body = "";
@@ -40,7 +41,9 @@ async function receiver(...statuses: number[]) {
       body += data;
     });
     request.on("end", () => {
-      response.writeHead(statuses[Math.min(received.length, statuses.length - 1)] ?? 204).end();
+      response
+        .writeHead(statuses[Math.min(received.length, statuses.length - 1)] ?? 204, { location: moved })
+        .end();
       received.push({ headers: request.headers, body });
     });
   });
@@ -115,6 +118,21 @@ it("posts with the headers of Standard Webhooks, which their library verifies", 
     const { stdout } = await home.cli("config", "get", "hooks");
     expect(stdout).toContain(web.url);
     expect(stdout).not.toContain(secret);
+  } finally {
+    await web.close();
+  }
+});
+
+it("names the address to which a hook is redirected, and does not follow it", async ({ home }) => {
+  const web = await receiver(301);
+  try {
+    await configure(home, [{ on: "completed", url: web.url }]);
+    const { code, stderr } = await home.cli("hook", "test", "1");
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${web.url} answered 301, a redirect to https://example.org/moved, which is`),
+    ]);
+    expect(web.received).toHaveLength(1);
   } finally {
     await web.close();
   }

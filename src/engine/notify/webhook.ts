@@ -44,7 +44,7 @@ export async function postWebhook(
     if (response.ok) return { ok: true, ...details };
     return {
       ok: false,
-      reason: `${address} answered ${response.status}`,
+      reason: `${address} answered ${response.status}${redirectText(response)}`,
       isFinal: response.status === STATUS_GONE,
       ...details,
     };
@@ -57,6 +57,11 @@ export async function postWebhook(
       isFinal: false,
     };
   }
+}
+
+function redirectText({ status, headers }: Response): string {
+  const location = status >= 300 && status < 400 ? headers.get("location") : null;
+  return location === null ? "" : `, a redirect to ${location}, which is not followed: write the new address`;
 }
 
 /** Returns the address without user and password, which fetch refuses there, and the header that sends them instead. */
