@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
@@ -311,5 +311,23 @@ describe("task logs and artifacts over HTTP", () => {
     for (let part = await reader.read(); !part.done; part = await reader.read())
       rest += Buffer.from(part.value);
     expect(rest).toBe("two\n");
+  });
+
+  it("breaks off a followed log if the daemon stops before the task has ended", async ({ home }) => {
+    const web = await Web.open(home);
+    const id = await home.run("sh", "-c", "echo one; until [ -e go ]; do sleep 0.02; done; echo two");
+    const follow = () => web.fetch(`/tasks/${id}/log?follow=1`);
+    const reader = (await follow()).body?.getReader();
+    const first = await reader?.read();
+    expect(new TextDecoder().decode(first?.value)).toBe("one\n");
+    const rest = reader?.read().then(
+      ({ done }) => `done: ${done}`,
+      (error) => error.message,
+    );
+    await home.cli("daemon", "restart");
+    expect(await rest).toBe("terminated");
+    const again = follow();
+    writeFileSync(home.file("go"), "");
+    expect(await (await again).text()).toBe("one\ntwo\n");
   });
 });

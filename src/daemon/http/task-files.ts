@@ -1,7 +1,7 @@
 /** `GET /tasks/<id>/log` and `GET /tasks/<id>/artifacts/<name>`: bytes as they were written. */
 import { existsSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { AgentctlError, requireLog } from "../../core/errors.ts";
+import { AgentctlError, asAgentctlError, requireLog } from "../../core/errors.ts";
 import { isTerminal } from "../../core/machine.ts";
 import { LogFile } from "../../home/log-file.ts";
 import { LogTail, placeOf } from "../../home/log-tail.ts";
@@ -91,6 +91,7 @@ async function follow(
     writable: async () => {},
     end: () => wake(),
   });
+  let isWhole = false;
   try {
     await services.dispatch(
       { method: "tasks/subscribe", params: { id: first.task.id, snapshot: false } },
@@ -104,15 +105,19 @@ async function follow(
       tail.update(logs);
       if (isTerminal(task.state)) {
         await tail.drained();
+        isWhole = true;
         break;
       }
       await nextEvent;
     }
-  } catch {
+  } catch (error) {
     // The task was deleted meanwhile, which ends its log.
+    isWhole = asAgentctlError(error).name === "TaskNotFound";
   } finally {
     tail.close();
-    response.end();
+    // If the daemon stops, the reader must not take what it has for the whole log.
+    if (isWhole) response.end();
+    else response.destroy();
   }
 }
 
