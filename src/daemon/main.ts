@@ -137,7 +137,7 @@ export async function restoreBackup(backup: string, env: Record<string, string>)
 /** Runs `agentctl doctor`, in its own process: see {@link doctor}. */
 export async function examine(options: DoctorOptions): Promise<Report> {
   process.umask(0o077);
-  return await doctor(pathsOf(process.env), options);
+  return await doctor(pathsOf(process.env), baseEnvironment(process.env), options);
 }
 
 /** Records the limits that tasks can get. A foreground daemon records none, so that no command replaces it. */

@@ -218,6 +218,20 @@ it("refuses a meaningless hook and keeps the earlier hooks", async ({ home }) =>
   expect((await home.rpc("hooks/list")).hooks).toHaveLength(1);
 });
 
+it("has doctor report that the program for desktop notifications is missing", async ({ home, skip }) => {
+  skip(process.platform === "darwin", "osascript shows them there");
+  await home.cli("config", "set", "notify", "desktop");
+  const path = home.env.PATH ?? "";
+  home.env.PATH = dirname(process.execPath);
+  const { code, stdout } = await home.cli("doctor");
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringMatching(/settings: .*notify-send is not on the PATH\n.*config set notify off/),
+  ]);
+  home.env.PATH = `${dirname(home.script("true", "notify-send"))}:${path}`;
+  expect((await home.cli("doctor")).code).toBe(0);
+});
+
 it("notifies on the desktop of tasks that ran over a minute, on the caller's bus", async ({ home, skip }) => {
   skip(process.platform === "darwin", "osascript shows it there");
   const shown = home.file("shown");

@@ -14,6 +14,7 @@ import { readConfig } from "../../home/config-file.ts";
 import { isHome, requireHome } from "../../home/own-home.ts";
 import type { Paths } from "../../home/paths.ts";
 import type { DoctorOptions, Report } from "../../home/upkeep.ts";
+import { findProgram } from "../../runner/cannot-start.ts";
 import { createRunner } from "../../runner/index.ts";
 import { type Database, openFile } from "../../store/sqlite/file/driver.ts";
 import { foreignTables, MIGRATIONS, newestBackup, SCHEMA_VERSION } from "../../store/sqlite/index.ts";
@@ -41,23 +42,30 @@ const transientChecks: ReadonlySet<Problem["check"]> = new Set([
 const SETTLE_MS = 3000;
 const RECHECK_MS = 250;
 
+/** The variables of a daemon that would be started now. */
+type Environment = Readonly<Record<string, string>>;
+
 /** Checks everything and returns what was wrong. With `repair`, also repairs it. */
-export async function doctor(paths: Paths, { daemonPid, repair }: DoctorOptions): Promise<Report> {
+export async function doctor(
+  paths: Paths,
+  env: Environment,
+  { daemonPid, repair }: DoctorOptions,
+): Promise<Report> {
   requireHome(paths);
   await refuseForeignTasks(paths);
   const lock = repair && isHome(paths) ? lockHome(paths) : null;
   try {
-    const first = await inspect(paths, daemonPid);
+    const first = await inspect(paths, env, daemonPid);
     let { problems } = first;
     const deadline = systemClock.mono() + SETTLE_MS;
     const hasTransient = () => daemonPid !== null && problems.some(({ check }) => transientChecks.has(check));
     while (hasTransient() && systemClock.mono() < deadline) {
       await sleep(RECHECK_MS);
       const before = new Set(problems.map(identity));
-      const recheck = await inspect(paths, daemonPid);
+      const recheck = await inspect(paths, env, daemonPid);
       problems = recheck.problems.filter((problem) => before.has(identity(problem)));
     }
-    if (repair) await repairAll(paths);
+    if (repair) await repairAll(paths, env);
     const order = problems.sort((a, b) => checks.indexOf(a.check) - checks.indexOf(b.check));
     return { looked: first.looked, problems: order.map(({ repair: _, key: __, ...reported }) => reported) };
   } finally {
@@ -83,8 +91,8 @@ function toolsFor(paths: Paths, daemonPid: number | null, db: Database): Tools {
   return { db, paths, runner, daemonPid, now: systemClock.now() };
 }
 
-async function inspect(paths: Paths, daemonPid: number | null): Promise<Findings> {
-  const fileProblems = [...checkSettings(paths), ...checkRoom(paths), ...checkModes(paths)];
+async function inspect(paths: Paths, env: Environment, daemonPid: number | null): Promise<Findings> {
+  const fileProblems = [...checkSettings(paths, env), ...checkRoom(paths), ...checkModes(paths)];
   if (!isMachine(paths)) return inspectHome(paths, daemonPid, fileProblems);
   const { looked, problems } = await inspectMachine(toolsFor(paths, daemonPid, openFile(":memory:")));
   return { looked, problems: [...fileProblems, ...problems] };
@@ -116,14 +124,19 @@ function inspectHome(paths: Paths, daemonPid: number | null, fileProblems: Probl
   }
 }
 
-/** Reports settings that cannot be read: no daemon starts with them. */
-function checkSettings({ config }: Paths): Problem[] {
+/** Reports settings that cannot be read, with which no daemon starts, and one for which a program is missing. */
+function checkSettings({ config, home }: Paths, env: Environment): Problem[] {
+  const problem = (what: string, mend: string): Problem[] => [
+    { check: "settings", task: null, what, mend, repair: null },
+  ];
   try {
-    readConfig(config);
-    return [];
+    const { notify } = readConfig(config);
+    const isShown = notify !== "desktop" || process.platform === "darwin";
+    if (isShown || findProgram("notify-send", home, env)) return [];
+    const mend = "install it (Debian: apt install libnotify-bin), or agentctl config set notify off";
+    return problem("desktop notifications are on, but notify-send is not on the PATH", mend);
   } catch (error) {
-    const what = (error as Error).message;
-    return [{ check: "settings", task: null, what, mend: `mend or remove ${config}`, repair: null }];
+    return problem((error as Error).message, `mend or remove ${config}`);
   }
 }
 
@@ -175,18 +188,18 @@ function unreadable(paths: Paths, { message }: Error): Problem {
 }
 
 /** Makes a backup, then repairs one kind of problem after the other: the first repair may solve the rest. */
-async function repairAll(paths: Paths): Promise<void> {
+async function repairAll(paths: Paths, env: Environment): Promise<void> {
   const db = openIntactStore(paths);
   try {
     const stamp = toIso(systemClock.now()).replace(/[:.]/g, "-");
     await db?.backup(join(paths.backups, `${stamp}-before-repair.db`)).catch(() => undefined);
-    let { problems } = await inspect(paths, null);
+    let { problems } = await inspect(paths, env, null);
     for (const check of checks) {
       const matching = problems.filter((problem) => problem.check === check);
       if (matching.length === 0) continue;
       const tools = toolsFor(paths, null, db ?? openFile(":memory:"));
       for (const { repair } of matching) await repair?.(tools);
-      ({ problems } = await inspect(paths, null));
+      ({ problems } = await inspect(paths, env, null));
     }
   } finally {
     db?.close();
