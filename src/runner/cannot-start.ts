@@ -209,7 +209,8 @@ export function cannotStart(
 
 /** Returns where a program was looked for. A command takes a name such as `task.mjs` for a module if there is the file. */
 function searched(program: string, cwd: string): string {
-  if (program.includes("/")) return "";
+  if (program.startsWith("/")) return "";
+  if (program.includes("/")) return ` in ${cwd}`;
   return /\.[cm]?jsx?$/.test(program) ? ` on the PATH, nor as a task module in ${cwd}` : " on the PATH";
 }
 

@@ -17,6 +17,7 @@ const commands: [words: string[], code: number, says: string | RegExp][] = [
   [["--env-file", "gone.env", "true"], 2, /--env-file: .*gone\.env cannot be read: there is no such file/],
   [["no-such-program"], 127, "cannot start no-such-program: it was not found on the PATH"],
   [["no-such.mjs"], 127, /no-such\.mjs: it was not found on the PATH, nor as a task module in \/.*\/work\n/],
+  [["--cwd", "/", "./data"], 127, "cannot start ./data: it was not found in /\n"],
   [["./data"], 126, "cannot start ./data: it is not executable\n  chmod +x ./data makes it executable\n"],
   [["--name", " ", "true"], 2, "--name: may not be blank"],
   [["--timeout", "0s", "true"], 2, "--timeout: must be at least 1ms"],

@@ -24,8 +24,9 @@ const table: [program: string, path: string, refusal: [code: number, why: string
   ["bin/tool", "", undefined],
   ["sh", "/bin", undefined],
   ["nope", "bin", [127, "cannot start nope: it was not found on the PATH"]],
-  ["./nope", "bin", [127, "cannot start ./nope: it was not found"]],
-  ["prog/nope", "bin", [127, "cannot start prog/nope: it was not found"]],
+  ["./nope", "bin", [127, "cannot start ./nope: it was not found in <dir>"]],
+  ["prog/nope", "bin", [127, "cannot start prog/nope: it was not found in <dir>"]],
+  ["/no/nope", "bin", [127, "cannot start /no/nope: it was not found"]],
   ["data", "bin", [126, "cannot start data: it is not executable"]],
   ["./data", "bin", [126, "cannot start ./data: it is not executable"]],
   ["./bin", "bin", [126, "cannot start ./bin: it is a directory"]],
@@ -36,7 +37,11 @@ const table: [program: string, path: string, refusal: [code: number, why: string
 describe("a program is looked up as execvp does", () => {
   it.for(table)("%j with PATH %j: %j", async ([program, path, refusal], { room }) => {
     furnish(room);
-    const expected = refusal && { exitCode: refusal[0], cause: "program", message: refusal[1] };
+    const expected = refusal && {
+      exitCode: refusal[0],
+      cause: "program",
+      message: refusal[1].replace("<dir>", room.dir),
+    };
     const { hint: _, ...found } = cannotStart([program], room.dir, { PATH: path }) ?? {};
     expect(found).toEqual(expected ?? {});
     // If the start fails, shells differ in the exit code.
