@@ -54,6 +54,22 @@ it("changes open tasks, counts the edits and records the values before and after
   expect((await home.cli("edit", `${id}`, "--priority", "1")).code).toBe(4);
 });
 
+it("removes a task's dependencies with --after none, and its time-out with --timeout none", async ({
+  home,
+}) => {
+  const first = await home.run("sleep", "60");
+  const id = await home.run("--after", `${first}`, "--timeout", "1h", "true");
+  const both = await home.cli("edit", `${id}`, "--after", "none", "--after-any", `${first}`);
+  expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("--after none removes all")]);
+  expect((await home.cli("edit", `${id}`, "--timeout", "never")).stderr).toContain("is not a duration");
+  const words = ["--after", "none", "--timeout", "none"];
+  expect(await home.json("edit", `${id}`, ...words)).toMatchObject({ changed: true });
+  expect(await home.reaches(id, "completed")).toMatchObject({ after: [], timeoutMs: null });
+  await home.cli("edit", `${first}`, "--timeout", "2h");
+  expect(await home.json("edit", `${first}`, "--timeout", "none")).toMatchObject({ changed: true });
+  expect(await home.task(first)).toMatchObject({ state: "working", timeoutMs: null });
+});
+
 it("refuses changes that a task's state does not allow, names them and changes nothing", async ({ home }) => {
   const working = await home.run("sleep", "60");
   await home.reaches(working, "working");

@@ -2,21 +2,32 @@
 import { toIso } from "../../core/time.ts";
 import type { Params } from "../../protocol/methods.ts";
 import type { Context } from "../command/context.ts";
-import { type ValuesOf, values } from "../command/define.ts";
-import { pair } from "../command/option-values.ts";
+import { type ValuesOf, value, values } from "../command/define.ts";
+import { duration, pair } from "../command/option-values.ts";
 import { usage } from "../command/usage.ts";
 import { chosenVariables } from "./caller-environment.ts";
 import { fieldsOf } from "./field-options.ts";
 import { runOptions } from "./submission.ts";
 
-const { name, queue, slots, priority, after, afterAny, afterFailed, notBefore } = runOptions;
-const { delay, retries, timeoutMs, graceMs, cwd, env, acceptMissing, on } = runOptions;
+const { name, queue, slots, priority, afterAny, afterFailed, notBefore } = runOptions;
+const { delay, retries, graceMs, cwd, env, acceptMissing, on } = runOptions;
+
+/** What an option takes to remove a value. */
+const NONE = "none";
+
+const limit = (text: string) => (text === NONE ? NONE : duration(text));
 
 export const editOptions = {
   ...{ name, queue, slots, priority },
   labels: values("-l, --label <key=value>", "a label; key= takes it away (repeatable)", pair),
-  ...{ after, afterAny, afterFailed, notBefore, delay, retries, timeoutMs, graceMs },
-  ...{ on, cwd, env, acceptMissing },
+  after: values(
+    "--after <id|none>",
+    "only when this task has completed (repeatable), or after no task",
+    String,
+  ),
+  ...{ afterAny, afterFailed, notBefore, delay, retries },
+  timeoutMs: value("--timeout <duration|none>", "fail after this much running time over all attempts", limit),
+  ...{ graceMs, on, cwd, env, acceptMissing },
 };
 
 export type EditValues = ValuesOf<typeof editOptions>;
@@ -24,13 +35,20 @@ export type Edits = Omit<Params<"tasks/edit">, "id" | "actor">;
 
 /** Returns the changes, as `tasks/edit` takes them; `argv` is the program after `--`. */
 export function editsOf(context: Context, options: EditValues, argv: string[] | undefined): Edits {
-  const { labels, env: variables, delay: delayMs, acceptMissing: isMissingAccepted, ...fields } = options;
+  const { labels, env: variables, delay: delayMs, acceptMissing: isMissingAccepted, ...others } = options;
+  const { timeoutMs, ...fields } = others;
+  const { after, afterAny, afterFailed } = options;
+  const isIndependent = after.includes(NONE);
+  if (isIndependent && after.length + afterAny.length + afterFailed.length > 1)
+    throw usage("--after none removes all dependencies, so it cannot be beside another one");
   if (delayMs !== undefined && options.notBefore !== undefined)
     throw usage("either --delay or --at, not both");
-  const plain = fieldsOf({ ...unset, ...fields, labels: [] }, context);
+  const plain = fieldsOf({ ...unset, ...fields }, context);
   const labelChanges = Object.fromEntries(labels.map(([key, value]) => [key, value === "" ? null : value]));
   return {
     ...(plain as Edits),
+    ...(isIndependent ? { after: null } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs === NONE ? null : timeoutMs }),
     ...(labels.length > 0 ? { labels: labelChanges } : {}),
     ...(delayMs === undefined ? {} : { notBefore: toIso(context.clock.now() + delayMs) }),
     ...(variables.length > 0 ? { env: chosenVariables(context, variables) } : {}),
@@ -39,8 +57,10 @@ export function editsOf(context: Context, options: EditValues, argv: string[] | 
   };
 }
 
-/** The other options of a submission, as if they were not given. */
+/** The other options of a submission, and those that {@link editsOf} handles, as if they were not given. */
 const unset = {
+  labels: [],
+  timeoutMs: undefined,
   envFile: undefined,
   worktree: undefined,
   stdin: undefined,
