@@ -151,7 +151,7 @@ export function hooksWithoutSecrets(value: unknown): readonly unknown[] {
 
 /** Returns the address with its password hidden. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:(hidden)@");
+  return url.replace(/^(\w+:\/\/[^:@/]*):[^/?#]*@/, "$1:(hidden)@");
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

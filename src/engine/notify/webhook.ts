@@ -70,9 +70,11 @@ function splitCredentials(url: string): { address: string; credentials: Record<s
   const { username, password } = parsed;
   if (username === "" && password === "") return { address: url, credentials: {} };
   Object.assign(parsed, { username: "", password: "" });
-  // A % that escapes nothing stands for itself.
-  const pair = `${username}:${password}`.replace(/(%[0-9a-f]{2})+/gi, (part) => decodeURIComponent(part));
-  const authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
+  // A % that escapes nothing stands for itself; all else is ASCII in a parsed address.
+  const bytes = `${username}:${password}`.replace(/%[0-9a-f]{2}/gi, (escaped) =>
+    String.fromCharCode(Number.parseInt(escaped.slice(1), 16)),
+  );
+  const authorization = `Basic ${Buffer.from(bytes, "latin1").toString("base64")}`;
   return { address: parsed.href, credentials: { authorization } };
 }
 
